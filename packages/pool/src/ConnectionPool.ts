@@ -1,0 +1,83 @@
+/**
+ * The pool: per-host keep-alive connections, bounded, fair and visible.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as HashMap from "effect/HashMap"
+import type * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { Connection } from "./Connection.js"
+import type { ConnectionKey } from "./ConnectionKey.js"
+import type { Deadlines } from "./Deadlines.js"
+import type { Lease, LeaseRequest, LeaseRequestOptions, PendingLease, Settlement } from "./Lease.js"
+import type { PoolConfig } from "./PoolConfig.js"
+import type { AcquireError } from "./PoolError.js"
+import type { PoolEvent } from "./PoolEvent.js"
+import type { HostStats, PoolStats } from "./PoolStats.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConnectionPoolShape {
+  /** What is in force, defaults filled in. */
+  readonly config: PoolConfig
+  /**
+   * A connection until the scope closes. It goes back if the scope closes with success and the connection is fit:
+   * settled as reusable (see `settle`), or untouched. Otherwise it is closed.
+   */
+  readonly acquire: (key: ConnectionKey) => Effect.Effect<Connection, AcquireError, Scope.Scope>
+  /**
+   * A lease without a scope: whoever takes it must settle it, whatever happens. Take it inside
+   * `Effect.uninterruptibleMask`, or an interruption right after it leaks it.
+   */
+  readonly lease: (key: ConnectionKey) => Effect.Effect<Lease, AcquireError>
+  /** Uses a connection. It goes back if `f` succeeds and the connection is settled as reusable or untouched. */
+  readonly use: <A, E, R>(
+    key: ConnectionKey,
+    f: (connection: Connection, lease: Lease) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | AcquireError, R>
+  /** Settles the lease that a connection from `acquire` is on. Only the first call counts. */
+  readonly settle: (connection: Connection, settlement: Settlement) => Effect.Effect<void>
+  readonly stats: Effect.Effect<PoolStats>
+  readonly hostStats: Effect.Effect<HashMap.HashMap<ConnectionKey, HostStats>>
+  /** What happens from the moment the stream is run. Costs nothing while nobody listens. */
+  readonly events: Stream.Stream<PoolEvent>
+  /** Like `events`, and what happens after this effect has ended is seen. */
+  readonly subscribe: Effect.Effect<Queue.Dequeue<PoolEvent>, never, Scope.Scope>
+  /** Closes what is stale now; answers how many. */
+  readonly cleanup: Effect.Effect<number>
+  /** Closes all idle connections; answers how many. */
+  readonly clear: Effect.Effect<number>
+  /** Closes the idle connections of one host now and its busy ones when they are returned; answers how many were closed now. */
+  readonly evict: (key: ConnectionKey) => Effect.Effect<number>
+  /** Opens connections until the host has `n` open or opening, as far as the limits go, and waits for them. */
+  readonly warm: (key: ConnectionKey, n: number) => Effect.Effect<void, AcquireError>
+  /** No new leases; idle connections are closed now, busy ones awaited until `drainTimeout`, then closed. */
+  readonly drain: Effect.Effect<void>
+  /** The synchronous side, on which everything else is built. For clients that bring their own state machine. */
+  readonly unsafe: UnsafePool
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface UnsafePool {
+  /**
+   * Puts a request in line. If a connection is free the request is granted within this very call. Answers a handle to
+   * cancel it with, while it waits.
+   */
+  readonly request: (key: ConnectionKey, request: LeaseRequest, options?: LeaseRequestOptions) => PendingLease
+  /** The one timer of the pool and of everything built on it. */
+  readonly deadlines: Deadlines
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class ConnectionPool extends Context.Tag("@hotaru/pool/ConnectionPool")<ConnectionPool, ConnectionPoolShape>() {}

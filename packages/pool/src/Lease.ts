@@ -1,0 +1,125 @@
+/**
+ * The right to use a pooled connection until it is settled.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import type * as Duration from "effect/Duration"
+import type { Connection } from "./Connection.js"
+import type { ConnectionKey } from "./ConnectionKey.js"
+import type { AcquireError } from "./PoolError.js"
+
+/**
+ * How a lease ends.
+ *
+ * - `Reusable`: the exchange is complete and its framing is proved. `idleFor` is how long the peer says it keeps the
+ *   connection (already less a margin), `remaining` how many more requests it says it takes; they only ever lower the
+ *   pool's own limits.
+ * - `Spent`: nothing went wrong, but the connection carries nothing more.
+ * - `Broken`: something went wrong, or the lease ended before the exchange did.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Settlement = Data.TaggedEnum<{
+  Reusable: { readonly idleFor?: Duration.Duration | undefined; readonly remaining?: number | undefined }
+  Spent: { readonly reason: string }
+  Broken: { readonly reason: string }
+}>
+
+const constructors = Data.taggedEnum<Settlement>()
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const Reusable: (hints?: { readonly idleFor?: Duration.Duration | undefined; readonly remaining?: number | undefined }) => Settlement = (
+  hints
+) => hints === undefined ? reusable : constructors.Reusable(hints)
+
+const reusable: Settlement = constructors.Reusable({})
+
+/**
+ * `Spent(reason)`: the connection did its work and takes no more.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const Spent = (reason: string): Settlement => constructors.Spent({ reason })
+
+/**
+ * `Broken(reason)`: the connection must not be used again.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const Broken = (reason: string): Settlement => constructors.Broken({ reason })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Lease {
+  readonly key: ConnectionKey
+  readonly connection: Connection
+  /** Whether the connection came from the idle list or straight from another lease. */
+  readonly reused: boolean
+  /** Since the connection was opened, at the grant. */
+  readonly age: Duration.Duration
+  /** How long it had been idle at the grant; zero for a new one and for one handed over. */
+  readonly idle: Duration.Duration
+  /** How long this lease was waited for. */
+  readonly waited: Duration.Duration
+  /** How many leases the connection carried before this one. */
+  readonly requestCount: number
+  /**
+   * Whether the event loop has not polled since the connection's last byte was read. Nothing may be written while
+   * this is true: wait for `connection.turn`, then look at `connection.isOpen`.
+   */
+  readonly resting: boolean
+  readonly settled: boolean
+  /** Ends the lease, synchronously. Only the first call counts. */
+  settle(settlement: Settlement): void
+}
+
+/**
+ * A request in line, as a value: it is granted a lease, refused, or cancelled, exactly once. Both methods are called
+ * synchronously, from within whatever made the decision, and must not throw.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LeaseRequest {
+  onLease(lease: Lease): void
+  onRefused(error: AcquireError): void
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface LeaseRequestOptions {
+  /**
+   * An earlier lease of the same request, which this one replaces: the request keeps its place in line and its
+   * deadline.
+   */
+  readonly replaces?: Lease | undefined
+  /**
+   * Only a connection opened after this call will do, and the request counts as a retry (`staleRetries`, a `Retried`
+   * event). False by default.
+   */
+  readonly fresh?: boolean | undefined
+  /** Milliseconds; overrides `acquireTimeout` for this request. */
+  readonly timeout?: number | undefined
+}
+
+/**
+ * A request that may still be cancelled.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PendingLease {
+  /** Leaves the line. Answers false if it was granted or refused before. */
+  cancel(): boolean
+}

@@ -1,0 +1,104 @@
+/**
+ * The pool's bounds. Every one has a name, a default and a unit.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import type { ConnectionKey } from "./ConnectionKey.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface PoolConfig {
+  /** Idle connections kept per host. 32. */
+  readonly maxIdlePerHost: number
+  /** How long a connection lives, counted from its opening. 5 minutes. */
+  readonly maxLifetime: Duration.DurationInput
+  /** Each connection's lifetime is shortened by a random share of up to this, so that they do not all end together. 0.1. */
+  readonly lifetimeJitter: number
+  /** How long a connection may be idle, unless the server said less. 90 seconds. */
+  readonly idleTimeout: Duration.DurationInput
+  /** Name look-up, TCP and TLS together. 30 seconds. */
+  readonly connectionTimeout: Duration.DurationInput
+  /** False opens a fresh connection for each request. True. */
+  readonly enablePooling: boolean
+  /** How often stale idle connections are looked for. 30 seconds. */
+  readonly cleanupInterval: Duration.DurationInput
+  /** Which idle connection is used first: the one idle longest (`fifo`) or shortest (`lifo`). `fifo`. */
+  readonly idleOrder: "fifo" | "lifo"
+  /** Connections per host, idle, on lease and opening. 128. */
+  readonly maxConnectionsPerHost: number
+  /** Connections to all hosts together. 1024. */
+  readonly maxConnections: number
+  /** Requests in line per host; the next fails at once. 1024. */
+  readonly maxPendingPerHost: number
+  /** How long a request waits for a connection. 30 seconds. */
+  readonly acquireTimeout: Duration.DurationInput
+  /** Requests a connection carries before it is closed. Unlimited (`Infinity`). */
+  readonly maxRequestsPerConnection: number
+  /** Dials under way per host. 16. */
+  readonly maxConnectingPerHost: number
+  /** Dials under way in all. 64. */
+  readonly maxConnecting: number
+  /** Connections kept open per known host even when idle. 0. */
+  readonly minIdlePerHost: number
+  /** How long a drain waits for busy connections. 10 seconds. */
+  readonly drainTimeout: Duration.DurationInput
+  /** A lease held longer is reported. Off (`Infinity`). */
+  readonly leakThreshold: Duration.DurationInput
+  /** Overrides for single hosts. */
+  readonly perHost: (key: ConnectionKey) => HostOverrides | undefined
+}
+
+/**
+ * What `perHost` may override.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type HostOverrides = Partial<
+  Pick<
+    PoolConfig,
+    | "maxIdlePerHost"
+    | "maxLifetime"
+    | "lifetimeJitter"
+    | "idleTimeout"
+    | "connectionTimeout"
+    | "enablePooling"
+    | "idleOrder"
+    | "maxConnectionsPerHost"
+    | "maxPendingPerHost"
+    | "acquireTimeout"
+    | "maxRequestsPerConnection"
+    | "maxConnectingPerHost"
+    | "minIdlePerHost"
+    | "leakThreshold"
+  >
+>
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const defaults: PoolConfig = {
+  maxIdlePerHost: 32,
+  maxLifetime: Duration.minutes(5),
+  lifetimeJitter: 0.1,
+  idleTimeout: Duration.seconds(90),
+  connectionTimeout: Duration.seconds(30),
+  enablePooling: true,
+  cleanupInterval: Duration.seconds(30),
+  idleOrder: "fifo",
+  maxConnectionsPerHost: 128,
+  maxConnections: 1024,
+  maxPendingPerHost: 1024,
+  acquireTimeout: Duration.seconds(30),
+  maxRequestsPerConnection: Infinity,
+  maxConnectingPerHost: 16,
+  maxConnecting: 64,
+  minIdlePerHost: 0,
+  drainTimeout: Duration.seconds(10),
+  leakThreshold: Duration.infinity,
+  perHost: () => undefined
+}

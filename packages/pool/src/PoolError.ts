@@ -1,0 +1,166 @@
+/**
+ * What can go wrong between asking for a connection and having one. Messages carry the numbers.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import type { ConnectionKey } from "./ConnectionKey.js"
+
+/**
+ * A host's numbers at one moment.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PoolNumbers {
+  /** Connections on lease. */
+  readonly active: number
+  /** Connections waiting for work. */
+  readonly idle: number
+  /** Dials under way. */
+  readonly opening: number
+  /** Requests in line. */
+  readonly waiting: number
+  /** The most connections the host may have. */
+  readonly limit: number
+}
+
+const numbers = (n: PoolNumbers): string => `${n.active} active, ${n.idle} idle, ${n.opening} opening, ${n.waiting} waiting, limit ${n.limit}`
+
+/**
+ * A URL or a host that cannot be dialled. `url` never carries user info.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidUrl extends Data.TaggedError("InvalidUrl")<{ readonly url: string; readonly problem: string }> {
+  override get message(): string {
+    return `Invalid URL ${JSON.stringify(this.url)}: ${this.problem}`
+  }
+}
+
+/**
+ * Where a dial failed. `before-use`: it was open, and died before it carried anything.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ConnectPhase = "dns" | "tcp" | "proxy" | "tls" | "before-use"
+
+/**
+ * A dial failed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConnectError extends Data.TaggedError("ConnectError")<{
+  readonly key: ConnectionKey
+  readonly phase: ConnectPhase
+  /** The system's or the library's code, such as `ECONNREFUSED`, `ENOTFOUND`, `CERT_HAS_EXPIRED`. */
+  readonly code?: string | undefined
+  /** The address that was dialled, where one was. */
+  readonly address?: string | undefined
+  /** What happened, without the host. */
+  readonly detail: string
+  /**
+   * Whether the failure is our own (out of descriptors or ports, denied by a policy, aborted) and says nothing about
+   * the peer.
+   */
+  readonly local: boolean
+  readonly cause?: unknown
+}> {
+  override get message(): string {
+    const at = this.address === undefined ? "" : ` at ${this.address}`
+    return `Could not connect to ${this.key}${at} (${this.phase}): ${this.detail}`
+  }
+}
+
+/**
+ * A dial took longer than `connectionTimeout`: name look-up, TCP and TLS together.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConnectTimeout extends Data.TaggedError("ConnectTimeout")<{
+  readonly key: ConnectionKey
+  /** Milliseconds allowed. */
+  readonly timeout: number
+}> {
+  override get message(): string {
+    return `Could not connect to ${this.key} within ${this.timeout} ms (connectionTimeout)`
+  }
+}
+
+/**
+ * No connection became free within `acquireTimeout`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
+  readonly key: ConnectionKey
+  /** Milliseconds waited. */
+  readonly waited: number
+  readonly numbers: PoolNumbers
+  /** The host's last failed dial, if its last dial failed. */
+  readonly lastFailure?: ConnectError | ConnectTimeout | undefined
+}> {
+  override get message(): string {
+    const last = this.lastFailure === undefined ? "" : `; the last dial failed: ${this.lastFailure.message}`
+    return `No connection to ${this.key} became free within ${this.waited} ms (acquireTimeout): ${numbers(this.numbers)}${last}`
+  }
+}
+
+/**
+ * `maxPendingPerHost` requests are waiting already.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PendingLimitReached extends Data.TaggedError("PendingLimitReached")<{
+  readonly key: ConnectionKey
+  /** The limit. */
+  readonly maxPending: number
+  readonly numbers: PoolNumbers
+}> {
+  override get message(): string {
+    return `${this.maxPending} requests are already waiting for a connection to ${this.key} (maxPendingPerHost): ${numbers(this.numbers)}`
+  }
+}
+
+/**
+ * The pool takes no new requests: it is draining or closed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PoolClosed extends Data.TaggedError("PoolClosed")<{ readonly key: ConnectionKey }> {
+  override get message(): string {
+    return `The pool is closed; a connection to ${this.key} was asked for. ` +
+      `Provide the pool's layer around everything that uses it, or keep it in a ManagedRuntime.`
+  }
+}
+
+/**
+ * A layer was given options that make no sense. A defect: it fails the build of the layer, naming field and value.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidPoolConfig extends Data.TaggedError("InvalidPoolConfig")<{
+  readonly field: string
+  readonly value: unknown
+  readonly expected: string
+}> {
+  override get message(): string {
+    return `Invalid pool configuration: ${this.field} must be ${this.expected}, not ${String(this.value)}`
+  }
+}
+
+/**
+ * Why a lease could not be had.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type AcquireError = ConnectError | ConnectTimeout | AcquireTimeout | PendingLimitReached | PoolClosed
