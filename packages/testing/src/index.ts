@@ -1,1 +1,6 @@
-export {}
+/**
+ * @since 0.1.0
+ */
+export * as FakeNetwork from "./FakeNetwork.js"
+export * as FakeSocket from "./FakeSocket.js"
+export * as Wire from "./Wire.js"
