@@ -1,0 +1,98 @@
+/**
+ * One suite over three clients: ours and the two that come with the platform. Where one differs, its case says so by
+ * name instead of being dropped.
+ */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as Undici from "@effect/platform-node/Undici"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import { assert, describe, it } from "@effect/vitest"
+import * as HotaruNode from "@hotaru/node"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+
+export type PeerName = "hotaru" | "undici" | "node"
+
+export interface Peer {
+  readonly name: PeerName
+  readonly layer: Layer.Layer<HttpClient.HttpClient>
+  /** The same, trusting one more certificate authority. */
+  readonly trusting: (ca: string) => Layer.Layer<HttpClient.HttpClient>
+}
+
+const ours = (HotaruNode as any).NodePooledHttpClient
+
+const hotaru: ReadonlyArray<Peer> = ours === undefined ? [] : [
+  { name: "hotaru", layer: ours.layer(), trusting: (ca) => ours.layer({ connector: { tls: { ca } } }) }
+]
+
+export const peers: ReadonlyArray<Peer> = [
+  ...hotaru,
+  {
+    name: "undici",
+    layer: NodeHttpClient.layerUndici,
+    trusting: (ca) =>
+      Layer.provide(
+        NodeHttpClient.layerUndiciWithoutDispatcher,
+        Layer.scoped(
+          NodeHttpClient.Dispatcher,
+          Effect.acquireRelease(
+            Effect.sync(() => new Undici.Agent({ connect: { ca } })),
+            (agent) => Effect.promise(() => agent.destroy())
+          )
+        )
+      )
+  },
+  {
+    name: "node",
+    layer: NodeHttpClient.layer,
+    trusting: (ca) => Layer.provide(NodeHttpClient.layerWithoutAgent, NodeHttpClient.makeAgentLayer({ ca }))
+  }
+]
+
+type Test = Effect.Effect<unknown, unknown, HttpClient.HttpClient | Scope.Scope>
+
+/**
+ * Why a client does not do what the case says. With `instead` it is held to what it does do, and the case must fail for
+ * it, or the table is out of date; with `unstable` what it does depends on timing or on garbage collection, or it
+ * hangs, and the case is skipped for it.
+ */
+export type Differs = { readonly because: string } & ({ readonly instead: Test } | { readonly unstable: true })
+
+export type Table = Partial<Record<PeerName, Differs>>
+
+/** A case holds for every client, but for those in the table. */
+export type Case = (name: string, test: Test, differs?: Table, timeout?: number) => void
+
+/** Cases, once for each client. */
+export const overPeers = (title: string, cases: (behaves: Case, peer: Peer) => void): void => {
+  for (const peer of peers) {
+    describe(`${title} [${peer.name}]`, () => {
+      cases((name, test, differs = {}, timeout = 10_000) => {
+        const difference = differs[peer.name]
+        if (difference === undefined) {
+          it.scopedLive(name, () => Effect.provide(test, peer.layer), timeout)
+        } else if ("instead" in difference) {
+          it.scopedLive(
+            `${name} (differs: ${difference.because})`,
+            () =>
+              Effect.gen(function*() {
+                const exit = yield* test.pipe(
+                  Effect.scoped,
+                  Effect.provide(peer.layer),
+                  Effect.timeout("3 seconds"),
+                  Effect.exit
+                )
+                assert.isTrue(Exit.isFailure(exit), `${peer.name} no longer differs: remove it from the table`)
+                yield* Effect.provide(difference.instead, peer.layer)
+              }),
+            timeout
+          )
+        } else {
+          it.skip(`${name} (differs: ${difference.because})`, () => {})
+        }
+      }, peer)
+    })
+  }
+}
