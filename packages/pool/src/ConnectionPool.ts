@@ -4,16 +4,22 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
+import * as Effect from "effect/Effect"
 import type * as HashMap from "effect/HashMap"
+import * as Layer from "effect/Layer"
 import type * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Connection } from "./Connection.js"
 import type { ConnectionKey } from "./ConnectionKey.js"
+import type { Connector } from "./Connector.js"
 import type { Deadlines } from "./Deadlines.js"
+import * as internal from "./internal/make.js"
 import type { Lease, LeaseRequest, LeaseRequestOptions, PendingLease, Settlement } from "./Lease.js"
-import type { PoolConfig } from "./PoolConfig.js"
+import * as Settings from "./internal/settings.js"
+import * as PoolConfig from "./PoolConfig.js"
 import type { AcquireError } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"
 import type { HostStats, PoolStats } from "./PoolStats.js"
@@ -24,7 +30,7 @@ import type { HostStats, PoolStats } from "./PoolStats.js"
  */
 export interface ConnectionPoolShape {
   /** What is in force, defaults filled in. */
-  readonly config: PoolConfig
+  readonly config: PoolConfig.PoolConfig
   /**
    * A connection until the scope closes. It goes back if the scope closes with success and the connection is fit:
    * settled as reusable (see `settle`), or untouched. Otherwise it is closed.
@@ -81,3 +87,46 @@ export interface UnsafePool {
  * @category tags
  */
 export class ConnectionPool extends Context.Tag("@hotaru/pool/ConnectionPool")<ConnectionPool, ConnectionPoolShape>() {}
+
+/**
+ * A pool until the scope closes; then it drains. Options that make no sense are a defect, `InvalidPoolConfig`, naming
+ * field and value.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: (
+  options?: Partial<PoolConfig.PoolConfig>
+) => Effect.Effect<ConnectionPoolShape, never, Connector | Scope.Scope> = internal.make
+
+/**
+ * A pool as a layer, on whatever connector it is given. Two calls make two pools: bind the layer to a constant to share
+ * it.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options?: Partial<PoolConfig.PoolConfig>): Layer.Layer<ConnectionPool, never, Connector> =>
+  Layer.scoped(ConnectionPool, make(options))
+
+/**
+ * The pool's layer with its options read from `HOTARU_POOL_*`; see `PoolConfig.config`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerFromEnv: Layer.Layer<ConnectionPool, ConfigError, Connector> = Layer.scoped(
+  ConnectionPool,
+  Effect.flatMap(PoolConfig.config, make)
+)
+
+/**
+ * {@link layer}, with each option wrapped in a `Config`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  wrapped: Config.Config.Wrap<Partial<PoolConfig.PoolConfig>>
+): Layer.Layer<ConnectionPool, ConfigError, Connector> =>
+  Layer.scoped(ConnectionPool, Effect.flatMap(Config.unwrap(Settings.dropUndefined(wrapped)), make))

@@ -3,8 +3,10 @@
  *
  * @since 0.1.0
  */
+import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import type { ConnectionKey } from "./ConnectionKey.js"
+import * as environment from "./internal/environment.js"
 
 /**
  * @since 0.1.0
@@ -102,3 +104,33 @@ export const defaults: PoolConfig = {
   leakThreshold: Duration.infinity,
   perHost: () => undefined
 }
+
+/**
+ * The options from `HOTARU_POOL_*`: `HOTARU_POOL_MAX_IDLE_PER_HOST=32`, `HOTARU_POOL_IDLE_TIMEOUT="90 seconds"`,
+ * `HOTARU_POOL_LEAK_THRESHOLD=off`. What is not set keeps its default; what is set and wrong fails, naming the variable.
+ * `perHost` is a function and cannot be set this way.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const config: Config.Config<PoolConfig> = Config.all({
+  maxIdlePerHost: environment.count("maxIdlePerHost", defaults.maxIdlePerHost, 0, true),
+  maxLifetime: environment.duration("maxLifetime", defaults.maxLifetime, { mayBeOff: true }),
+  lifetimeJitter: environment.share("lifetimeJitter", defaults.lifetimeJitter),
+  idleTimeout: environment.duration("idleTimeout", defaults.idleTimeout, { mayBeOff: true }),
+  connectionTimeout: environment.duration("connectionTimeout", defaults.connectionTimeout, { mayBeOff: true }),
+  enablePooling: environment.boolean("enablePooling", defaults.enablePooling),
+  cleanupInterval: environment.duration("cleanupInterval", defaults.cleanupInterval, { mayBeOff: false }),
+  idleOrder: environment.idleOrder("idleOrder", defaults.idleOrder),
+  maxConnectionsPerHost: environment.count("maxConnectionsPerHost", defaults.maxConnectionsPerHost, 1, true),
+  maxConnections: environment.count("maxConnections", defaults.maxConnections, 1, true),
+  maxPendingPerHost: environment.count("maxPendingPerHost", defaults.maxPendingPerHost, 0, true),
+  acquireTimeout: environment.duration("acquireTimeout", defaults.acquireTimeout, { mayBeOff: true }),
+  maxRequestsPerConnection: environment.count("maxRequestsPerConnection", defaults.maxRequestsPerConnection, 1, true),
+  maxConnectingPerHost: environment.count("maxConnectingPerHost", defaults.maxConnectingPerHost, 1, true),
+  maxConnecting: environment.count("maxConnecting", defaults.maxConnecting, 1, true),
+  minIdlePerHost: environment.count("minIdlePerHost", defaults.minIdlePerHost, 0, false),
+  drainTimeout: environment.duration("drainTimeout", defaults.drainTimeout, { mayBeOff: true, mayBeZero: true }),
+  leakThreshold: environment.duration("leakThreshold", defaults.leakThreshold, { mayBeOff: true }),
+  perHost: Config.succeed(defaults.perHost)
+})

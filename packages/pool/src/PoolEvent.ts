@@ -26,6 +26,8 @@ export type PoolEvent = Data.TaggedEnum<{
   Retried: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number }
   /** A request was refused before it had a connection. */
   Refused: { readonly at: number; readonly key: ConnectionKey; readonly error: AcquireError; readonly waited: number }
+  /** A connection has been on lease for longer than `leakThreshold`. */
+  Leaked: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number; readonly held: number }
   /** The pool takes no new requests. */
   DrainStarted: { readonly at: number }
   /** Nothing is open any more. `aborted`: connections closed while on lease, because the drain's time was over. */
@@ -40,6 +42,6 @@ export type PoolEvent = Data.TaggedEnum<{
  * @since 0.1.0
  * @category constructors
  */
-export const { $is, $match, Acquired, DrainStarted, Drained, Missed, OpenFailed, Opened, Refused, Retired, Retried, Returned } = Data.taggedEnum<
+export const { $is, $match, Acquired, DrainStarted, Drained, Leaked, Missed, OpenFailed, Opened, Refused, Retired, Retried, Returned } = Data.taggedEnum<
   PoolEvent
 >()

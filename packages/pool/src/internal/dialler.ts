@@ -1,0 +1,101 @@
+/**
+ * Runs dials: each in a fiber of the pool and a scope of its own, within `connectionTimeout`.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Runtime from "effect/Runtime"
+import * as Scope from "effect/Scope"
+import type { Connection } from "../Connection.js"
+import type { ConnectorShape } from "../Connector.js"
+import type { Deadline, Deadlines } from "../Deadlines.js"
+import { ConnectError, ConnectTimeout } from "../PoolError.js"
+import type { Dial } from "./model.js"
+
+export interface DialOwner {
+  opened(dial: Dial, connection: Connection, scope: Scope.CloseableScope): void
+  failed(dial: Dial, error: ConnectError | ConnectTimeout): void
+}
+
+interface Running {
+  readonly fiber: Fiber.RuntimeFiber<void>
+  readonly deadline: Deadline
+}
+
+export class Dialler {
+  private readonly running = new Map<Dial, Running>()
+
+  constructor(
+    private readonly connector: ConnectorShape,
+    private readonly runtime: Runtime.Runtime<never>,
+    private readonly connections: Scope.Scope,
+    private readonly deadlines: Deadlines,
+    private readonly owner: DialOwner
+  ) {}
+
+  start(dial: Dial): void {
+    const { key, settings } = dial.host
+    const deadline = this.deadlines.set(settings.connectionTimeout, () => {
+      this.stop(dial)
+      this.owner.failed(dial, new ConnectTimeout({ key, timeout: settings.connectionTimeout }))
+    })
+    const fiber = Runtime.runFork(this.runtime)(this.dial(dial))
+    // A dial may end within the call that starts it.
+    if (dial.ended) deadline.clear()
+    else this.running.set(dial, { fiber, deadline })
+  }
+
+  /** Gives a dial up: whatever it has opened by now is closed. */
+  stop(dial: Dial): void {
+    const running = this.take(dial)
+    running?.fiber.unsafeInterruptAsFork(FiberId.none)
+  }
+
+  /** Closes a connection's scope; its finalizers may take their time. */
+  close(scope: Scope.CloseableScope): void {
+    Runtime.runFork(this.runtime)(Scope.close(scope, Exit.void))
+  }
+
+  private take(dial: Dial): Running | undefined {
+    const running = this.running.get(dial)
+    this.running.delete(dial)
+    running?.deadline.clear()
+    return running
+  }
+
+  private dial(dial: Dial): Effect.Effect<void> {
+    const { key } = dial.host
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Scope.fork(this.connections, ExecutionStrategy.sequential), (scope) =>
+        Effect.matchCauseEffect(restore(Scope.extend(this.connector.connect(key), scope)), {
+          onFailure: (cause) => {
+            this.take(dial)
+            if (!dial.ended) this.owner.failed(dial, toError(dial, cause))
+            return Scope.close(scope, Exit.failCause(cause))
+          },
+          onSuccess: (connection) => {
+            this.take(dial)
+            // Given up in the very turn in which it succeeded.
+            if (dial.ended) return Scope.close(scope, Exit.void)
+            this.owner.opened(dial, connection, scope)
+            return Effect.void
+          }
+        }))
+    )
+  }
+}
+
+const toError = (dial: Dial, cause: Cause.Cause<ConnectError>): ConnectError => {
+  const failure = Cause.failureOption(cause)
+  if (failure._tag === "Some") return failure.value
+  const { key } = dial.host
+  if (Cause.isInterruptedOnly(cause)) {
+    return new ConnectError({ key, phase: "tcp", detail: "the dial was interrupted from outside the pool", local: true, cause })
+  }
+  return new ConnectError({ key, phase: "tcp", detail: `the connector died: ${Cause.pretty(cause)}`, local: true, cause })
+}

@@ -1,0 +1,104 @@
+/**
+ * Dials come to their end: opened or failed.
+ *
+ * Part of the decision core: changes records and appends commands; no I/O, no clock.
+ *
+ * @internal
+ */
+import type { Connection } from "../Connection.js"
+import { ConnectError, type ConnectTimeout } from "../PoolError.js"
+import * as PoolEvent from "../PoolEvent.js"
+import { dismiss, place } from "./leasing.js"
+import type { Commands, Dial, HostRecord, PoolState } from "./model.js"
+import { Entry } from "./model.js"
+import { endDial, forgetIfEmpty, retire, review, serve } from "./places.js"
+
+/**
+ * A dial has opened a connection. `jitter`, from 0 to 1, says how much of the lifetime's random share is taken off.
+ * Answers the connection's record.
+ */
+export const opened = (
+  state: PoolState,
+  dial: Dial,
+  connection: Connection,
+  jitter: number,
+  now: number,
+  out: Commands
+): Entry => {
+  const host = dial.host
+  endDial(state, dial)
+  const { lifetimeJitter, maxLifetime } = host.settings
+  const entry = new Entry(connection, host, now, now + maxLifetime * (1 - lifetimeJitter * jitter))
+  host.entries.add(entry)
+  state.open++
+  state.created++
+  state.expiries.put(entry)
+  if (state.observed) {
+    const { remoteAddress } = connection.facts
+    const event = PoolEvent.Opened({ at: now, key: host.key, connectionId: connection.id, took: now - dial.startedAt, remoteAddress })
+    out.push({ _tag: "Emit", event })
+  }
+  if (!connection.isOpen) {
+    retire(state, entry, "PeerClosed", now, out)
+    const detail = "the peer accepted the connection and closed it at once"
+    unavailable(state, host, dial, new ConnectError({ key: host.key, phase: "before-use", detail, local: false }), now, out)
+    return entry
+  }
+  host.failing = false
+  host.lastFailure = undefined
+  if (host.entries.size >= host.wanted) host.wanted = 0
+  review(state, host)
+  place(state, entry, true, now, out)
+  return entry
+}
+
+/** A dial has failed. */
+export const failed = (
+  state: PoolState,
+  dial: Dial,
+  error: ConnectError | ConnectTimeout,
+  now: number,
+  out: Commands
+): void => {
+  endDial(state, dial)
+  state.connectFailures++
+  if (state.observed) {
+    out.push({
+      _tag: "Emit",
+      event: PoolEvent.OpenFailed({ at: now, key: dial.host.key, took: now - dial.startedAt, error })
+    })
+  }
+  unavailable(state, dial.host, dial, error, now, out)
+}
+
+/**
+ * Whose error is it? While the host has another connection, open or opening, nobody's: the requests keep their places.
+ * Otherwise it is the error of all who were in line when the dial began.
+ *
+ * No new dial is started for those who keep their places: a connection they can wait for exists, and dialling on would
+ * be a storm of dials. A newcomer or a departure starts the next.
+ */
+const unavailable = (
+  state: PoolState,
+  host: HostRecord,
+  dial: Dial,
+  error: ConnectError | ConnectTimeout,
+  now: number,
+  out: Commands
+): void => {
+  host.lastFailure = error
+  host.failures++
+  // Our own failures (out of descriptors, denied, aborted) say nothing about the peer.
+  if (error._tag === "ConnectTimeout" || !error.local) host.failing = true
+  host.wanted = 0
+  if (host.places === 0) {
+    for (const line of [host.freshWaiters, host.waiters]) {
+      while (line.head !== undefined && line.head.ticket < dial.nextTicket) dismiss(state, line.head, error, now, out)
+    }
+    review(state, host)
+  } else {
+    state.wanting.remove(host)
+  }
+  forgetIfEmpty(state, host, out)
+  serve(state, now, out)
+}

@@ -1,0 +1,90 @@
+/**
+ * Events to listeners. Each has a ring of its own: a slow one loses its oldest events and is told how many in their
+ * place; the pool never waits for anybody.
+ *
+ * @internal
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import * as PoolEvent from "../PoolEvent.js"
+
+/** Events kept for a listener that does not take them. */
+export const ringSize = 4096
+
+class Ring implements Queue.BackingQueue<PoolEvent.PoolEvent> {
+  readonly [Queue.BackingQueueTypeId] = { _A: (event: PoolEvent.PoolEvent) => event }
+  private readonly slots: Array<PoolEvent.PoolEvent | undefined> = []
+  private first = 0
+  private held = 0
+  private missed = 0
+
+  poll<Def>(none: Def): PoolEvent.PoolEvent | Def {
+    if (this.missed > 0) {
+      const count = this.missed
+      this.missed = 0
+      return PoolEvent.Missed({ count })
+    }
+    if (this.held === 0) return none
+    const event = this.slots[this.first] as PoolEvent.PoolEvent
+    this.slots[this.first] = undefined
+    this.first = (this.first + 1) % ringSize
+    this.held--
+    return event
+  }
+
+  pollUpTo(limit: number): Chunk.Chunk<PoolEvent.PoolEvent> {
+    const events: Array<PoolEvent.PoolEvent> = []
+    while (events.length < limit && this.length() > 0) events.push(this.poll(undefined) as PoolEvent.PoolEvent)
+    return Chunk.unsafeFromArray(events)
+  }
+
+  offerAll(events: Iterable<PoolEvent.PoolEvent>): Chunk.Chunk<PoolEvent.PoolEvent> {
+    for (const event of events) this.offer(event)
+    return Chunk.empty()
+  }
+
+  offer(event: PoolEvent.PoolEvent): boolean {
+    if (this.held === ringSize) {
+      this.first = (this.first + 1) % ringSize
+      this.held--
+      this.missed++
+    }
+    this.slots[(this.first + this.held) % ringSize] = event
+    this.held++
+    return true
+  }
+
+  capacity(): number {
+    return ringSize
+  }
+
+  length(): number {
+    return this.held + (this.missed > 0 ? 1 : 0)
+  }
+}
+
+export class EventHub {
+  private readonly listeners = new Set<Queue.Queue<PoolEvent.PoolEvent>>()
+
+  constructor(private readonly onListeners: (some: boolean) => void) {}
+
+  publish(event: PoolEvent.PoolEvent): void {
+    for (const listener of this.listeners) listener.unsafeOffer(event)
+  }
+
+  /** A listener until the scope closes. */
+  readonly subscribe: Effect.Effect<Queue.Dequeue<PoolEvent.PoolEvent>, never, Scope.Scope> = Effect.acquireRelease(
+    Effect.map(Queue.make(new Ring(), Queue.slidingStrategy()), (queue) => {
+      this.listeners.add(queue)
+      this.onListeners(true)
+      return queue
+    }),
+    (queue) => {
+      this.listeners.delete(queue)
+      this.onListeners(this.listeners.size > 0)
+      return Queue.shutdown(queue)
+    }
+  )
+}

@@ -1,0 +1,299 @@
+/**
+ * The thin side of the pool that does what the core decided. Decisions are made in one synchronous step; the commands
+ * they answer with are carried out after it, in order, and whatever those cause (a callback that settles a lease, a
+ * write that finds a dead socket) is decided and queued behind them.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import type { Connection } from "../Connection.js"
+import type { ConnectionKey } from "../ConnectionKey.js"
+import type { ConnectorShape } from "../Connector.js"
+import type { LeaseRequest, LeaseRequestOptions, PendingLease, Settlement } from "../Lease.js"
+
+import type { ConnectError, ConnectTimeout } from "../PoolError.js"
+import * as PoolEvent from "../PoolEvent.js"
+import { DeadlineLists } from "./deadlines.js"
+import { Dialler, type DialOwner } from "./dialler.js"
+import * as Dialling from "./dialling.js"
+import { EventHub } from "./eventHub.js"
+import { LeaseImpl, type LeaseOwner, ParkedReceiver, PendingRequest } from "./lease.js"
+import * as Leasing from "./leasing.js"
+import type { Command, Commands, Dial, Entry, PoolReason } from "./model.js"
+import { HostRecord, PoolState } from "./model.js"
+import type { PoolSettings } from "./settings.js"
+import type { TimeKeeper } from "./timeKeeper.js"
+import * as Upkeep from "./upkeep.js"
+
+/** What the interpreter keeps in `Entry.attachment`. */
+interface Attachment {
+  readonly scope: Scope.CloseableScope
+  readonly receiver: ParkedReceiver
+  /** Called when the event loop has polled after the connection's last byte; made once per connection. */
+  readonly rested: () => void
+  parked: boolean
+  lease: LeaseImpl | undefined
+}
+
+export class Interpreter implements LeaseOwner, DialOwner {
+  readonly state: PoolState
+  readonly deadlines: DeadlineLists
+  readonly events = new EventHub((some) => this.state.observed = some)
+  /** The map of hosts changes when a host comes or goes; what it holds is touched by the core alone. */
+  readonly hosts: Ref.Ref<HashMap.HashMap<ConnectionKey, HostRecord>> = Ref.unsafeMake(HashMap.empty())
+  /** Hosts by the very key object they were asked for with: a shortcut past hashing. */
+  private readonly known = new WeakMap<ConnectionKey, HostRecord>()
+  private readonly entries = new WeakMap<Connection, Entry>()
+  private readonly dialler: Dialler
+  private readonly commands: Commands = []
+  private executing = false
+  /** Called after every round of commands; for the few who wait for a state rather than for a lease. */
+  private readonly watchers = new Set<() => void>()
+
+  constructor(
+    readonly settings: PoolSettings,
+    readonly time: TimeKeeper,
+    private readonly runtime: Runtime.Runtime<never>,
+    private readonly random: () => number,
+    connector: ConnectorShape,
+    connections: Scope.Scope
+  ) {
+    this.state = new PoolState(settings)
+    this.deadlines = new DeadlineLists(time)
+    this.dialler = new Dialler(connector, runtime, connections, this.deadlines, this)
+  }
+
+  /** Makes a decision, then carries out what it asks for. */
+  decide<A>(decision: (now: number, out: Commands) => A): A {
+    const answer = decision(this.time.now(), this.commands)
+    this.flush()
+    return answer
+  }
+
+  /** Whether some host is to have idle connections whatever happens. */
+  keepsIdle = false
+
+  watch(watcher: () => void): () => void {
+    this.watchers.add(watcher)
+    return () => {
+      this.watchers.delete(watcher)
+    }
+  }
+
+  allHosts(): ReadonlyArray<HostRecord> {
+    return Array.from(HashMap.values(Effect.runSync(Ref.get(this.hosts))))
+  }
+
+  find(key: ConnectionKey): HostRecord | undefined {
+    const known = this.known.get(key)
+    if (known !== undefined && !known.forgotten) return known
+    const found = Option.getOrUndefined(HashMap.get(Effect.runSync(Ref.get(this.hosts)), key))
+    if (found === undefined || found.forgotten) return undefined
+    this.known.set(key, found)
+    return found
+  }
+
+  host(key: ConnectionKey): HostRecord {
+    const found = this.find(key)
+    if (found !== undefined) return found
+    const host = new HostRecord(key, this.settings.host(key))
+    this.known.set(key, host)
+    if (host.settings.minIdle > 0) this.keepsIdle = true
+    Effect.runSync(Ref.update(this.hosts, HashMap.set(key, host)))
+    return host
+  }
+
+  request(key: ConnectionKey, request: LeaseRequest, options?: LeaseRequestOptions): PendingLease {
+    const now = this.time.now()
+    const host = this.host(key)
+    const before = (options?.replaces as LeaseImpl | undefined)?.request
+    const since = before?.since ?? now
+    const timeout = options?.timeout ?? host.settings.acquireTimeout
+    const dueAt = before?.dueAt ?? now + timeout
+    const ticket = before?.ticket ?? this.state.nextTicket++
+    const stack = host.settings.leakThreshold === Infinity ? undefined : new Error("acquired here").stack
+    const pending = new PendingRequest(this, request, host, ticket, since, options?.fresh === true, dueAt, stack)
+    if (options?.fresh === true) this.retried(host, options.replaces as LeaseImpl | undefined, now)
+    Leasing.request(this.state, pending, now, this.commands)
+    this.flush()
+    if (pending.waiting) {
+      const left = before === undefined ? timeout : Math.ceil(Math.max(dueAt - now, 0))
+      pending.deadline = this.deadlines.set(left, () => this.expire(pending))
+    }
+    return pending
+  }
+
+  cancel(pending: PendingRequest): boolean {
+    pending.deadline?.clear()
+    return this.decide((now, out) => Leasing.cancel(this.state, pending, now, out))
+  }
+
+  settle(lease: LeaseImpl, settlement: Settlement): void {
+    if (lease.settled) return
+    lease.settled = true
+    this.returned(lease)
+    const { connection, entry } = lease
+    if (entry.state === "Retired") return
+    const attachment = this.attachmentOf(entry)
+    if (attachment.lease === lease) attachment.lease = undefined
+    if (settlement._tag === "Reusable") {
+      connection.receiver = attachment.receiver
+      if (lease.hasRead) {
+        entry.resting = true
+        connection.onTurn(attachment.rested)
+      }
+    }
+    this.decide((now, out) => Leasing.settle(this.state, entry, settlement, now - lease.grantedAt, now, out))
+  }
+
+  leaseOf(connection: Connection): LeaseImpl | undefined {
+    const entry = this.entries.get(connection)
+    return entry === undefined ? undefined : this.attachmentOf(entry).lease
+  }
+
+  lost(entry: Entry, reason: PoolReason): void {
+    if (entry.state === "Idle") this.decide((now, out) => Upkeep.lost(this.state, entry, reason, now, out))
+  }
+
+  opened(dial: Dial, connection: Connection, scope: Scope.CloseableScope): void {
+    const jitter = this.random()
+    this.decide((now, out) => {
+      // The record must be attached before the commands that speak of it are carried out.
+      const entry = Dialling.opened(this.state, dial, connection, jitter, now, out)
+      const receiver = new ParkedReceiver(this, entry)
+      const rested = () => {
+        entry.resting = false
+      }
+      connection.receiver = receiver
+      entry.attachment = { scope, receiver, rested, parked: false, lease: undefined } satisfies Attachment
+      this.entries.set(connection, entry)
+    })
+  }
+
+  failed(dial: Dial, error: ConnectError | ConnectTimeout): void {
+    this.decide((now, out) => Dialling.failed(this.state, dial, error, now, out))
+  }
+
+  private retried(host: HostRecord, replaced: LeaseImpl | undefined, now: number): void {
+    this.state.staleRetries++
+    if (!this.state.observed) return
+    const connectionId = replaced?.connection.id ?? 0
+    this.commands.push({ _tag: "Emit", event: PoolEvent.Retried({ at: now, key: host.key, connectionId }) })
+  }
+
+  private expire(pending: PendingRequest): void {
+    this.decide((now, out) => Leasing.expire(this.state, pending, now, out))
+  }
+
+  private flush(): void {
+    if (this.executing) return
+    this.executing = true
+    try {
+      for (let i = 0; i < this.commands.length; i++) {
+        try {
+          this.execute(this.commands[i] as Command)
+        } catch (defect) {
+          // A callback broke its promise not to throw. The others must still hear of what was decided for them.
+          Runtime.runFork(this.runtime)(Effect.logError("A callback of a connection pool threw", defect))
+        }
+      }
+    } finally {
+      this.commands.length = 0
+      this.executing = false
+    }
+    if (this.watchers.size > 0) for (const watcher of [...this.watchers]) watcher()
+  }
+
+  private execute(command: Command): void {
+    switch (command._tag) {
+      case "Grant":
+        return this.granted(command)
+      case "Refuse": {
+        const pending = command.waiter as PendingRequest
+        pending.deadline?.clear()
+        return pending.request.onRefused(command.error)
+      }
+      case "Park":
+        return this.park(command.entry)
+      case "Destroy": {
+        const { lease, scope } = this.attachmentOf(command.entry)
+        command.entry.connection.destroy(command.reason)
+        if (lease !== undefined) this.returned(lease)
+        return this.dialler.close(scope)
+      }
+      case "Dial":
+        return this.dialler.start(command.dial)
+      case "AbortDial":
+        return this.dialler.stop(command.dial)
+      case "Forget":
+        return this.forget(command.host)
+      case "Emit":
+        return this.events.publish(command.event)
+    }
+  }
+
+  private granted(command: Extract<Command, { readonly _tag: "Grant" }>): void {
+    const pending = command.waiter as PendingRequest
+    const { entry } = command
+    pending.deadline?.clear()
+    const attachment = this.attachmentOf(entry)
+    if (attachment.parked) {
+      attachment.parked = false
+      entry.connection.unpark()
+    }
+    const lease = new LeaseImpl(this, command, this.time.now())
+    attachment.lease = lease
+    const { leakThreshold } = entry.host.settings
+    if (leakThreshold !== Infinity) lease.leak = this.deadlines.set(leakThreshold, () => this.leaked(lease))
+    pending.request.onLease(lease)
+  }
+
+  private park(entry: Entry): void {
+    // It may have been taken again by a decision made meanwhile, or have ended while nobody was told.
+    if (entry.state !== "Idle") return
+    const attachment = this.attachmentOf(entry)
+    attachment.parked = true
+    entry.connection.park()
+    if (!entry.connection.isOpen) this.lost(entry, "PeerClosed")
+  }
+
+  private forget(host: HostRecord): void {
+    Effect.runSync(Ref.update(this.hosts, (hosts) => {
+      const current = HashMap.get(hosts, host.key)
+      return current._tag === "Some" && current.value === host ? HashMap.remove(hosts, host.key) : hosts
+    }))
+  }
+
+  private leaked(lease: LeaseImpl): void {
+    const held = this.time.now() - lease.grantedAt
+    lease.leakReported = true
+    const { connection, key } = lease
+    if (this.state.observed) {
+      this.events.publish(PoolEvent.Leaked({ at: this.time.now(), key, connectionId: connection.id, held }))
+    }
+    Runtime.runFork(this.runtime)(Effect.logWarning(
+      `A connection to ${key} has been on lease for ${Math.round(held)} ms (leakThreshold)`,
+      lease.request.stack ?? ""
+    ))
+  }
+
+  /** A lease is over, in whatever way. */
+  private returned(lease: LeaseImpl): void {
+    lease.leak?.clear()
+    if (!lease.leakReported) return
+    lease.leakReported = false
+    Runtime.runFork(this.runtime)(Effect.logInfo(
+      `The connection to ${lease.key} that was reported as leaked came back after ${Math.round(this.time.now() - lease.grantedAt)} ms`
+    ))
+  }
+
+  private attachmentOf(entry: Entry): Attachment {
+    return entry.attachment as Attachment
+  }
+}
+

@@ -1,0 +1,128 @@
+/**
+ * A lease as its holder sees it, and a request in line as the pool sees it.
+ *
+ * @internal
+ */
+import * as Duration from "effect/Duration"
+import type { Connection, EndKind, Receiver } from "../Connection.js"
+import type { ConnectionKey } from "../ConnectionKey.js"
+import type { Deadline } from "../Deadlines.js"
+import type { Lease, LeaseRequest, PendingLease, Settlement } from "../Lease.js"
+import type { Command, Entry, HostRecord, PoolReason } from "./model.js"
+import { Waiter } from "./model.js"
+
+/** What a lease and a request need of the pool. */
+export interface LeaseOwner {
+  settle(lease: LeaseImpl, settlement: Settlement): void
+  cancel(request: PendingRequest): boolean
+  lost(entry: Entry, reason: PoolReason): void
+}
+
+export class PendingRequest extends Waiter implements PendingLease {
+  deadline: Deadline | undefined = undefined
+
+  constructor(
+    private readonly owner: LeaseOwner,
+    request: LeaseRequest,
+    host: HostRecord,
+    ticket: number,
+    since: number,
+    fresh: boolean,
+    /** When it is refused, in milliseconds of the pool's clock. */
+    readonly dueAt: number,
+    /** Where it was asked for; only while leases are watched for leaks. */
+    readonly stack: string | undefined
+  ) {
+    super(request, host, ticket, since, fresh)
+  }
+
+  cancel(): boolean {
+    return this.owner.cancel(this)
+  }
+}
+
+type Grant = Extract<Command, { readonly _tag: "Grant" }>
+
+export class LeaseImpl implements Lease {
+  readonly connection: Connection
+  readonly reused: boolean
+  readonly requestCount: number
+  private readonly bytesReadBefore: number
+  private readonly bytesWrittenBefore: number
+  private readonly grant: Grant
+  settled = false
+  leak: Deadline | undefined = undefined
+  /** Whether it was reported as held too long and not yet as come back. */
+  leakReported = false
+
+  constructor(private readonly owner: LeaseOwner, grant: Grant, readonly grantedAt: number) {
+    const connection = grant.entry.connection
+    this.grant = grant
+    this.connection = connection
+    this.reused = grant.reused
+    this.requestCount = grant.entry.requestCount - 1
+    this.bytesReadBefore = connection.bytesRead
+    this.bytesWrittenBefore = connection.bytesWritten
+  }
+
+  get entry(): Entry {
+    return this.grant.entry
+  }
+
+  get request(): PendingRequest {
+    return this.grant.waiter as PendingRequest
+  }
+
+  get key(): ConnectionKey {
+    return this.grant.entry.host.key
+  }
+
+  get age(): Duration.Duration {
+    return Duration.millis(this.grant.age)
+  }
+
+  get idle(): Duration.Duration {
+    return Duration.millis(this.grant.idle)
+  }
+
+  get waited(): Duration.Duration {
+    return Duration.millis(this.grant.waited)
+  }
+
+  get resting(): boolean {
+    return this.grant.entry.resting
+  }
+
+  /** Whether anything was read since the grant. */
+  get hasRead(): boolean {
+    return this.connection.bytesRead !== this.bytesReadBefore
+  }
+
+  /** Whether nothing was read or written since the grant, so that the connection is as it was. */
+  get untouched(): boolean {
+    return !this.hasRead && this.connection.bytesWritten === this.bytesWrittenBefore
+  }
+
+  settle(settlement: Settlement): void {
+    this.owner.settle(this, settlement)
+  }
+}
+
+/** The pool's own receiver: whatever happens on an idle connection ends its life. */
+export class ParkedReceiver implements Receiver {
+  constructor(private readonly owner: LeaseOwner, private readonly entry: Entry) {}
+
+  onBytes(): void {
+    this.owner.lost(this.entry, "UnexpectedBytes")
+  }
+
+  onEnd(kind: EndKind): void {
+    this.owner.lost(this.entry, kind === "fin" ? "PeerClosed" : "PeerReset")
+  }
+
+  onError(): void {
+    this.owner.lost(this.entry, "SocketError")
+  }
+
+  onDrain(): void {}
+}

@@ -1,0 +1,224 @@
+/**
+ * The records the decision core works on, and the commands it answers with. Plain data: nothing here does anything.
+ *
+ * @internal
+ */
+import type { Connection } from "../Connection.js"
+import type { ConnectionKey } from "../ConnectionKey.js"
+import type { LeaseRequest } from "../Lease.js"
+import type { PerHostPool } from "../PerHostPool.js"
+import type { PooledConnection } from "../PooledConnection.js"
+import type { AcquireError, ConnectError, ConnectTimeout } from "../PoolError.js"
+import type { PoolEvent } from "../PoolEvent.js"
+import { IndexedHeap, notInHeap } from "./heap.js"
+import { type Linked, LinkedList } from "./list.js"
+import type { HostSettings, PoolSettings } from "./settings.js"
+
+/** Why the pool itself retires a connection; whoever settles a lease brings reasons of its own. */
+export type PoolReason =
+  | "IdleTimeout"
+  | "MaxLifetime"
+  | "MaxRequests"
+  | "MaxIdle"
+  | "MadeRoom"
+  | "PeerClosed"
+  | "PeerReset"
+  | "SocketError"
+  | "UnexpectedBytes"
+  | "PoolingDisabled"
+  | "Cleared"
+  | "Evicted"
+  | "Unwanted"
+  | "Drained"
+  | "DrainTimeout"
+  | "PoolClosed"
+
+/**
+ * A connection's states: `Idle` and `Leased` alternate, `Retired` is final. (Before them it is a `Dial`.) A connection
+ * that can carry more leases is `Leased` while it carries at least one. `Unplaced` lasts no longer than one decision.
+ */
+export type ConnectionState = "Unplaced" | "Idle" | "Leased" | "Retired"
+
+/** A link in two lists needs two pairs of links; the second pair is this one. */
+export class IdleLink implements Linked<IdleLink> {
+  previous: IdleLink | undefined = undefined
+  next: IdleLink | undefined = undefined
+  constructor(readonly entry: Entry) {}
+}
+
+/** The record behind a `PooledConnection`. */
+export class Entry implements PooledConnection, Linked<Entry> {
+  /** Links of the host's list of idle connections, or of those with room for another lease. */
+  previous: Entry | undefined = undefined
+  next: Entry | undefined = undefined
+  /** Link of the list of all idle connections. */
+  readonly idleLink: IdleLink = new IdleLink(this)
+  /** Place in the heap of expiries. */
+  heapIndex = notInHeap
+  /** A time before which the connection cannot have expired; the heap's key, brought up to date when it comes due. */
+  checkAt: number
+  state: ConnectionState = "Unplaced"
+  /** Leases it carries now. */
+  leases = 0
+  requestCount = 0
+  lastUsedAt: number
+  /** How long it may be idle: the pool's limit or the peer's hint, whichever is less. */
+  idleFor: number
+  /** How many more leases the peer lets it carry. */
+  remaining = Infinity
+  /** Whether it stands in the host's list of leased connections with room for another lease. */
+  roomy = false
+  /** Set when it is to be retired as soon as it is returned. */
+  condemned: string | undefined = undefined
+  /** Whether it still waits for the event loop to poll after its last byte (network rest). Set by the interpreter. */
+  resting = false
+  /** The interpreter's own; the core never looks at it. */
+  attachment: unknown = undefined
+
+  constructor(
+    readonly connection: Connection,
+    readonly host: HostRecord,
+    readonly createdAt: number,
+    /** When its life is over. */
+    readonly expiresAt: number
+  ) {
+    this.lastUsedAt = createdAt
+    this.idleFor = host.settings.idleTimeout
+    this.checkAt = Math.min(expiresAt, createdAt + this.idleFor)
+  }
+
+  get capacity(): number {
+    return this.connection.facts.capacity ?? 1
+  }
+}
+
+/** A request in line. Granted, refused or cancelled exactly once. */
+export class Waiter implements Linked<Waiter> {
+  previous: Waiter | undefined = undefined
+  next: Waiter | undefined = undefined
+  waiting = false
+
+  constructor(
+    readonly request: LeaseRequest,
+    readonly host: HostRecord,
+    /** Its place in the line of all hosts. */
+    readonly ticket: number,
+    readonly since: number,
+    /** Whether only a connection opened from now on will do. */
+    readonly fresh: boolean
+  ) {}
+}
+
+/** A dial under way. It serves whoever is first in line when it ends. */
+export class Dial {
+  ended = false
+  constructor(
+    readonly host: HostRecord,
+    readonly startedAt: number,
+    /** Requests with a lower ticket were in line when the dial began. */
+    readonly nextTicket: number
+  ) {}
+}
+
+/** The record behind a `PerHostPool`. */
+export class HostRecord implements PerHostPool {
+  /** Idle connections, longest idle first. */
+  readonly idleList = new LinkedList<Entry>()
+  /** Leased connections with room for another lease; empty for HTTP/1.1. */
+  readonly roomy = new LinkedList<Entry>()
+  readonly waiters = new LinkedList<Waiter>()
+  /** Waiters that take only a new connection. */
+  readonly freshWaiters = new LinkedList<Waiter>()
+  readonly dials = new Set<Dial>()
+  /** Everything open, by connection. */
+  readonly entries = new Set<Entry>()
+  /** Connections it should come to have, whoever waits (warm-up); zero once it has them or cannot get them. */
+  wanted = 0
+  /** Whether the last dial failed through the peer's fault; then one dial at a time. */
+  failing = false
+  lastFailure: ConnectError | ConnectTimeout | undefined = undefined
+  /** Dials that failed. */
+  failures = 0
+  hits = 0
+  misses = 0
+  /** Place in the heap of hosts that want a connection. */
+  heapIndex = notInHeap
+  /** Set when the host is no longer in the pool's map. */
+  forgotten = false
+
+  constructor(readonly key: ConnectionKey, readonly settings: HostSettings) {}
+
+  get idle(): number {
+    return this.idleList.size
+  }
+
+  get active(): number {
+    return this.entries.size - this.idleList.size
+  }
+
+  get opening(): number {
+    return this.dials.size
+  }
+
+  get waiting(): number {
+    return this.waiters.size + this.freshWaiters.size
+  }
+
+  /** Connections it has or is about to have. */
+  get places(): number {
+    return this.entries.size + this.dials.size
+  }
+
+  get oldestTicket(): number {
+    return Math.min(this.waiters.head?.ticket ?? Infinity, this.freshWaiters.head?.ticket ?? Infinity)
+  }
+}
+
+export type Phase = "Open" | "Draining" | "Closed"
+
+/** Everything the pool knows, apart from the map of hosts. */
+export class PoolState {
+  phase: Phase = "Open"
+  nextTicket = 1
+  /** Connections open, idle or leased. */
+  open = 0
+  /** Dials under way. */
+  opening = 0
+  /** Connections on lease. */
+  leased = 0
+  waiting = 0
+  hits = 0
+  misses = 0
+  evictions = 0
+  created = 0
+  connectFailures = 0
+  readonly closed = new Map<string, number>()
+  acquireTimeouts = 0
+  pendingLimitReached = 0
+  staleRetries = 0
+  /** Whether anybody listens to events; if not, none are made. */
+  observed = false
+  /** All idle connections, longest idle first. */
+  readonly idle = new LinkedList<IdleLink>()
+  /** All open connections by the time at which they may have expired. */
+  readonly expiries = new IndexedHeap<Entry>((left, right) => left.checkAt < right.checkAt)
+  /** Hosts that want another connection: fewest connections first, then the one whose request is oldest. */
+  readonly wanting = new IndexedHeap<HostRecord>((left, right) =>
+    left.places < right.places || (left.places === right.places && left.oldestTicket < right.oldestTicket)
+  )
+
+  constructor(readonly settings: PoolSettings) {}
+}
+
+/** What the core decided is to be done, in order. */
+export type Command =
+  | { readonly _tag: "Grant"; readonly waiter: Waiter; readonly entry: Entry; readonly reused: boolean; readonly idle: number; readonly waited: number; readonly age: number }
+  | { readonly _tag: "Refuse"; readonly waiter: Waiter; readonly error: AcquireError }
+  | { readonly _tag: "Dial"; readonly dial: Dial }
+  | { readonly _tag: "AbortDial"; readonly dial: Dial }
+  | { readonly _tag: "Park"; readonly entry: Entry }
+  | { readonly _tag: "Destroy"; readonly entry: Entry; readonly reason: string }
+  | { readonly _tag: "Forget"; readonly host: HostRecord }
+  | { readonly _tag: "Emit"; readonly event: PoolEvent }
+
+export type Commands = Array<Command>

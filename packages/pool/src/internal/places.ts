@@ -1,0 +1,162 @@
+/**
+ * Places: who may open a connection, who must give one up, and what follows when one becomes free.
+ *
+ * Part of the decision core: changes records and appends commands; no I/O, no clock.
+ *
+ * @internal
+ */
+import * as PoolEvent from "../PoolEvent.js"
+import type { Commands, Entry, HostRecord, PoolReason, PoolState } from "./model.js"
+import { Dial } from "./model.js"
+
+/** Dials the host needs beyond those under way, which serve whoever is first in line. */
+const unmet = (host: HostRecord): number => Math.max(host.waiting - host.dials.size, host.wanted - host.places)
+
+/**
+ * Whether the host's own limits leave it a place. A request that takes only a new connection may have an idle one of
+ * its own host closed to get it.
+ */
+const hasOwnRoom = (host: HostRecord): boolean =>
+  host.dials.size < (host.failing ? 1 : host.settings.maxConnecting) &&
+  (host.places < host.settings.maxConnections || (host.freshWaiters.size > 0 && host.idleList.size > 0))
+
+/** Puts the host among those that want a connection, or takes it out, as its numbers say now. */
+export const review = (state: PoolState, host: HostRecord): void => {
+  if (state.phase === "Open" && unmet(host) > 0 && hasOwnRoom(host)) state.wanting.put(host)
+  else state.wanting.remove(host)
+}
+
+/**
+ * Starts dials for the hosts that want one, fairest first, while the limits of the whole pool allow it. At the total
+ * limit the connection that has been idle longest makes room.
+ */
+export const serve = (state: PoolState, now: number, out: Commands): void => {
+  for (let host = state.wanting.top; host !== undefined; host = state.wanting.top) {
+    if (state.opening >= state.settings.maxConnecting) return
+    if (unmet(host) <= 0 || !hasOwnRoom(host)) {
+      state.wanting.remove(host)
+      continue
+    }
+    const full = state.open + state.opening >= state.settings.maxConnections
+    if (full && host.waiting <= host.dials.size) {
+      // A place is given up for a request, never to warm another host up.
+      host.wanted = 0
+      state.wanting.remove(host)
+      continue
+    }
+    if (host.places >= host.settings.maxConnections) {
+      retire(state, host.idleList.head as Entry, "MadeRoom", now, out)
+    } else if (full) {
+      const longestIdle = state.idle.head
+      if (longestIdle === undefined) return
+      retire(state, longestIdle.entry, "MadeRoom", now, out)
+    }
+    startDial(state, host, now, out)
+  }
+}
+
+const startDial = (state: PoolState, host: HostRecord, now: number, out: Commands): void => {
+  const dial = new Dial(host, now, state.nextTicket)
+  host.dials.add(dial)
+  state.opening++
+  review(state, host)
+  out.push({ _tag: "Dial", dial })
+}
+
+/** Takes a dial off the books. Its place is free from now on. */
+export const endDial = (state: PoolState, dial: Dial): void => {
+  dial.ended = true
+  dial.host.dials.delete(dial)
+  state.opening--
+}
+
+/**
+ * Gives up dials that nobody waits for and whose connection could not be kept.
+ *
+ * A dial whose request has left goes on as long as its connection would have a use or a place among the idle ones.
+ */
+export const dropSurplusDials = (state: PoolState, host: HostRecord, out: Commands): void => {
+  const keep = host.settings.pooling ? Math.max(host.settings.maxIdle - host.idleList.size, 0) : 0
+  const surplus = host.dials.size - host.waiting - keep
+  if (surplus <= 0) return
+  // The youngest have come the least far.
+  for (const dial of [...host.dials].slice(-surplus)) {
+    endDial(state, dial)
+    out.push({ _tag: "AbortDial", dial })
+  }
+}
+
+/** Takes an idle connection out of both lists. The caller decides what becomes of it. */
+export const unlist = (state: PoolState, entry: Entry): void => {
+  entry.host.idleList.remove(entry)
+  state.idle.remove(entry.idleLink)
+}
+
+/** Puts a leased connection among those with room for another lease, or takes it out, as it is now. */
+export const relist = (entry: Entry): void => {
+  const roomy = entry.state === "Leased" && entry.leases < entry.capacity && entry.condemned === undefined
+  if (roomy === entry.roomy) return
+  entry.roomy = roomy
+  if (roomy) entry.host.roomy.append(entry)
+  else entry.host.roomy.remove(entry)
+}
+
+/** Ends a connection's life. Its place is free; who gets it is decided by `vacated`. */
+export const retire = (state: PoolState, entry: Entry, reason: string, now: number, out: Commands): void => {
+  if (entry.state === "Retired") throw new Error(`a retired connection was retired again: ${reason}, connection ${entry.connection.id}`)
+  const host = entry.host
+  if (entry.state === "Idle") unlist(state, entry)
+  else if (entry.state === "Leased") {
+    state.leased--
+  }
+  entry.state = "Retired"
+  relist(entry)
+  host.entries.delete(entry)
+  state.expiries.remove(entry)
+  state.open--
+  state.closed.set(reason, (state.closed.get(reason) ?? 0) + 1)
+  out.push({ _tag: "Destroy", entry, reason })
+  if (state.observed) {
+    out.push({
+      _tag: "Emit",
+      event: PoolEvent.Retired({
+        at: now,
+        key: host.key,
+        connectionId: entry.connection.id,
+        reason,
+        age: now - entry.createdAt,
+        requests: entry.requestCount
+      })
+    })
+  }
+  review(state, host)
+  forgetIfEmpty(state, host, out)
+}
+
+/** Reasons for which an idle connection is stale, so that closing it is an eviction. */
+const staleReasons: ReadonlySet<PoolReason> = new Set(
+  ["IdleTimeout", "MaxLifetime", "PeerClosed", "PeerReset", "SocketError", "UnexpectedBytes"]
+)
+
+/** Ends the life of an idle connection that is of no more use. */
+export const evictIdle = (state: PoolState, entry: Entry, reason: PoolReason, now: number, out: Commands): void => {
+  if (staleReasons.has(reason)) state.evictions++
+  retire(state, entry, reason, now, out)
+}
+
+/** A host without connections, dials and requests is not kept. */
+export const forgetIfEmpty = (state: PoolState, host: HostRecord, out: Commands): void => {
+  if (host.forgotten || host.entries.size > 0 || host.dials.size > 0 || host.waiting > 0) return
+  // A host that is to have idle connections stays known, or nobody would ever see to it.
+  if (state.phase === "Open" && (host.wanted > 0 || host.settings.minIdle > 0)) return
+  host.forgotten = true
+  state.wanting.remove(host)
+  out.push({ _tag: "Forget", host })
+}
+
+/** Whether the total is used up, and a host without any connection has been waiting for longer than this one. */
+export const mustMakeRoom = (state: PoolState, host: HostRecord): boolean => {
+  const first = state.wanting.top
+  return first !== undefined && first.places === 0 && first !== host &&
+    state.open + state.opening >= state.settings.maxConnections && first.oldestTicket < host.oldestTicket
+}

@@ -1,0 +1,36 @@
+/**
+ * @internal
+ */
+import type { HostStats, PoolStats } from "../PoolStats.js"
+import type { HostRecord, PoolState } from "./model.js"
+
+/** All numbers of one moment. */
+export const stats = (state: PoolState, hosts: number): PoolStats => {
+  const leases = state.hits + state.misses
+  return {
+    hits: state.hits,
+    misses: state.misses,
+    evictions: state.evictions,
+    pooledConnections: state.idle.size,
+    activeConnections: state.leased,
+    openingConnections: state.opening,
+    pendingAcquires: state.waiting,
+    hosts,
+    created: state.created,
+    connectFailures: state.connectFailures,
+    closed: Object.fromEntries(state.closed),
+    acquireTimeouts: state.acquireTimeouts,
+    pendingLimitReached: state.pendingLimitReached,
+    staleRetries: state.staleRetries,
+    hitRate: leases === 0 ? 0 : state.hits / leases
+  }
+}
+
+export const hostStats = (host: HostRecord): HostStats => ({
+  pooledConnections: host.idle,
+  activeConnections: host.active,
+  openingConnections: host.opening,
+  pendingAcquires: host.waiting,
+  hits: host.hits,
+  misses: host.misses
+})

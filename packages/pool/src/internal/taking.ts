@@ -1,0 +1,144 @@
+/**
+ * Leases as effects: waiting that loses nothing to an interruption, and giving back what was not used.
+ *
+ * Waiting is `uninterruptibleMask` with the bare wait restored and both ends handled in one `matchCauseEffect`. A
+ * canceler on `Effect.async` is not enough: when the fiber yields right after registering, an interruption there never
+ * runs it.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { Connection } from "../Connection.js"
+import type { ConnectionKey } from "../ConnectionKey.js"
+import type { Lease, LeaseRequest, LeaseRequestOptions, PendingLease } from "../Lease.js"
+import { Broken, Reusable } from "../Lease.js"
+import type { AcquireError } from "../PoolError.js"
+import type { Interpreter } from "./interpreter.js"
+import type { LeaseImpl } from "./lease.js"
+
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/** A fiber's request: remembers the answer until the fiber listens. */
+class FiberRequest implements LeaseRequest {
+  lease: LeaseImpl | undefined = undefined
+  error: AcquireError | undefined = undefined
+  private resume: ((effect: Effect.Effect<LeaseImpl, AcquireError>) => void) | undefined = undefined
+
+  onLease(lease: Lease): void {
+    this.lease = lease as LeaseImpl
+    this.resume?.(Effect.succeed(this.lease))
+  }
+
+  onRefused(error: AcquireError): void {
+    this.error = error
+    this.resume?.(Effect.fail(error))
+  }
+
+  readonly wait: Effect.Effect<LeaseImpl, AcquireError> = Effect.async((resume) => {
+    this.resume = resume
+    // Answered between asking and listening.
+    if (this.lease !== undefined) resume(Effect.succeed(this.lease))
+    else if (this.error !== undefined) resume(Effect.fail(this.error))
+  })
+
+  /** The fiber has gone: the place in line, or the lease granted in this very turn, passes on. */
+  abandon(pending: PendingLease): void {
+    pending.cancel()
+    this.lease?.settle(Reusable())
+  }
+}
+
+/** A lease, inside a mask whose `restore` is given. It may be resting. */
+export const take = (
+  pool: Interpreter,
+  key: ConnectionKey,
+  restore: Restore,
+  options?: LeaseRequestOptions
+): Effect.Effect<LeaseImpl, AcquireError> =>
+  Effect.suspend(() => {
+    const request = new FiberRequest()
+    const pending = pool.request(key, request, options)
+    if (request.lease !== undefined) return Effect.succeed(request.lease)
+    if (request.error !== undefined) return Effect.fail(request.error)
+    return Effect.matchCauseEffect(restore(request.wait), {
+      onFailure: (cause) => {
+        request.abandon(pending)
+        return Effect.failCause(cause)
+      },
+      onSuccess: Effect.succeed
+    })
+  })
+
+/** A lease whose connection has rested: whatever the peer had sent before is known. One that died meanwhile is replaced. */
+const takeRested = (
+  pool: Interpreter,
+  key: ConnectionKey,
+  restore: Restore,
+  options?: LeaseRequestOptions
+): Effect.Effect<LeaseImpl, AcquireError> =>
+  Effect.flatMap(take(pool, key, restore, options), (lease) => lease.resting ? rest(pool, lease, restore) : Effect.succeed(lease))
+
+const rest = (pool: Interpreter, lease: LeaseImpl, restore: Restore): Effect.Effect<LeaseImpl, AcquireError> =>
+  Effect.matchCauseEffect(restore(lease.connection.turn), {
+    onFailure: (cause) => {
+      giveBack(lease, true)
+      return Effect.failCause(cause)
+    },
+    onSuccess: () => {
+      if (lease.connection.isOpen && lease.untouched) return Effect.succeed(lease)
+      lease.settle(Broken(lease.connection.isOpen ? "UnexpectedBytes" : "PeerClosed"))
+      return takeRested(pool, lease.key, restore, { replaces: lease })
+    }
+  })
+
+/**
+ * Gives back a lease that was not settled. Success alone never proves that a connection is fit: a lost race or a
+ * half-read body end with success too. What nobody touched is as it was; all else is closed.
+ */
+const giveBack = (lease: LeaseImpl, succeeded: boolean): void => {
+  if (lease.settled) return
+  if (!succeeded) return lease.settle(Broken("UseFailed"))
+  if (!lease.untouched) return lease.settle(Broken("Unsettled"))
+  // Whoever had it may have stopped reading, and a paused connection sees neither an end nor a reset.
+  lease.connection.resume()
+  lease.settle(Reusable())
+}
+
+export const lease = (pool: Interpreter, key: ConnectionKey): Effect.Effect<Lease, AcquireError> =>
+  Effect.uninterruptibleMask((restore) => take(pool, key, restore))
+
+export const acquire = (
+  pool: Interpreter,
+  key: ConnectionKey
+): Effect.Effect<Connection, AcquireError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.scope, (scope) =>
+      Effect.flatMap(takeRested(pool, key, restore), (taken) =>
+        Effect.as(
+          Scope.addFinalizerExit(scope, (exit: Exit.Exit<unknown, unknown>) =>
+            Effect.sync(() => giveBack(taken, exit._tag === "Success"))),
+          taken.connection
+        )))
+  )
+
+export const use = <A, E, R>(
+  pool: Interpreter,
+  key: ConnectionKey,
+  f: (connection: Connection, lease: Lease) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | AcquireError, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(takeRested(pool, key, restore), (taken) =>
+      Effect.matchCauseEffect(restore(Effect.suspend(() => f(taken.connection, taken))), {
+        onFailure: (cause) => {
+          giveBack(taken, false)
+          return Effect.failCause(cause)
+        },
+        onSuccess: (value) => {
+          giveBack(taken, true)
+          return Effect.succeed(value)
+        }
+      }))
+  )
+

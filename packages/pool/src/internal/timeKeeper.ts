@@ -1,0 +1,133 @@
+/**
+ * Where the pool's time comes from: the clock it was made with.
+ *
+ * On the live clock the alarm is a timer of the event loop that keeps the process alive only while somebody waits for
+ * it, and background fibers sleep on timers that never do. On any other clock (`TestClock`) both are fibers that sleep
+ * on that clock.
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Runtime from "effect/Runtime"
+
+export interface TimeKeeper {
+  /** Milliseconds; never goes back, and on the live clock never falls behind the monotonic clock. */
+  readonly now: () => number
+  /** Rings once after `millis`; replaces the alarm before. */
+  readonly arm: (millis: number, ring: () => void) => void
+  readonly disarm: () => void
+  /** From here on an armed alarm keeps the process alive, until `release`. */
+  readonly hold: () => void
+  readonly release: () => void
+  /** The clock on which background fibers sleep. */
+  readonly background: Clock.Clock
+}
+
+export const make = (clock: Clock.Clock, runtime: Runtime.Runtime<never>): TimeKeeper =>
+  isLive(clock) ? live(clock) : onClock(clock, runtime)
+
+const isLive = (clock: Clock.Clock): boolean =>
+  clock.constructor === Context.get(DefaultServices.liveServices, Clock.Clock).constructor
+
+/** The longest delay a timer of the event loop can have (a signed 32-bit number of milliseconds). */
+const longestDelay = 2 ** 31 - 1
+
+interface Timer {
+  ref?(): unknown
+  unref?(): unknown
+}
+
+const live = (clock: Clock.Clock): TimeKeeper => {
+  let last = clock.unsafeCurrentTimeMillis()
+  let lastMonotonic = performance.now()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let held = false
+  const disarm = () => {
+    clearTimeout(timer)
+    timer = undefined
+  }
+  return {
+    now: () => {
+      const monotonic = performance.now()
+      const atLeast = last + (monotonic - lastMonotonic)
+      const wall = clock.unsafeCurrentTimeMillis()
+      lastMonotonic = monotonic
+      return last = wall > atLeast ? wall : atLeast
+    },
+    arm: (millis, ring) => {
+      clearTimeout(timer)
+      const delay = Math.min(Math.ceil(millis), longestDelay)
+      const expected = performance.now() + delay
+      const onTimer = () => {
+        const lateness = performance.now() - expected
+        // A timer that fires late because the loop was blocked would fail what is done already but not yet told:
+        // it is extended once by its lateness.
+        timer = lateness > lateBy ? setTimeout(ring, lateness) : undefined
+        if (timer === undefined) ring()
+        else if (!held) (timer as Timer).unref?.()
+      }
+      timer = setTimeout(onTimer, delay)
+      if (!held) (timer as Timer).unref?.()
+    },
+    disarm,
+    hold: () => {
+      held = true
+      ;(timer as Timer | undefined)?.ref?.()
+    },
+    release: () => {
+      held = false
+      ;(timer as Timer | undefined)?.unref?.()
+    },
+    background: unheld(clock)
+  }
+}
+
+/** Milliseconds by which a timer may be late before it is given the time back. */
+const lateBy = 10
+
+/** The live clock, but sleeping on it does not keep the process alive. */
+const unheld = (clock: Clock.Clock): Clock.Clock => ({
+  [Clock.ClockTypeId]: Clock.ClockTypeId,
+  unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis(),
+  unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
+  currentTimeMillis: clock.currentTimeMillis,
+  currentTimeNanos: clock.currentTimeNanos,
+  sleep: (duration) =>
+    Effect.async<void>((resume) => {
+      const timer = setTimeout(() => resume(Effect.void), Math.min(Duration.toMillis(duration), longestDelay))
+      ;(timer as Timer).unref?.()
+      return Effect.sync(() => clearTimeout(timer))
+    })
+})
+
+const onClock = (clock: Clock.Clock, runtime: Runtime.Runtime<never>): TimeKeeper => {
+  let last = clock.unsafeCurrentTimeMillis()
+  let sleeper: Fiber.RuntimeFiber<void> | undefined
+  const disarm = () => {
+    sleeper?.unsafeInterruptAsFork(FiberId.none)
+    sleeper = undefined
+  }
+  return {
+    now: () => last = Math.max(last, clock.unsafeCurrentTimeMillis()),
+    arm: (millis, ring) => {
+      disarm()
+      sleeper = Runtime.runFork(runtime)(
+        Effect.map(clock.sleep(Duration.millis(millis)), () => {
+          // Ringing may arm anew, and must not interrupt the fiber it runs in.
+          sleeper = undefined
+          ring()
+        })
+      )
+    },
+    disarm,
+    hold: () => {},
+    release: () => {},
+    background: clock
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Upkeep: what is stale, cleared, evicted, warmed up, or to be drained.
+ *
+ * Part of the decision core: changes records and appends commands; no I/O, no clock.
+ *
+ * @internal
+ */
+import { ConnectError, PoolClosed } from "../PoolError.js"
+import * as PoolEvent from "../PoolEvent.js"
+import { cheaply } from "./cheapError.js"
+import { dismiss } from "./leasing.js"
+import type { Commands, Entry, HostRecord, PoolReason, PoolState } from "./model.js"
+import { endDial, evictIdle, forgetIfEmpty, relist, retire, review, serve } from "./places.js"
+
+/**
+ * Closes idle connections that are past their time; answers how many. It looks only at connections whose noted time
+ * has come, and puts those that have been used since back with their new time, so it pays for what it closes.
+ */
+export const cleanup = (state: PoolState, now: number, out: Commands): number => {
+  let closed = 0
+  for (let entry = state.expiries.top; entry !== undefined && entry.checkAt <= now; entry = state.expiries.top) {
+    const reason = staleness(entry, now)
+    if (reason !== undefined) {
+      evictIdle(state, entry, reason, now, out)
+      closed++
+    } else {
+      const idleSince = entry.state === "Idle" ? entry.lastUsedAt : now
+      const due = Math.min(entry.expiresAt, idleSince + entry.idleFor)
+      // A leased connection past its lifetime is retired when it is returned; until then there is nothing to check.
+      entry.checkAt = due > now ? due : now + entry.host.settings.idleTimeout
+      state.expiries.put(entry)
+    }
+  }
+  serve(state, now, out)
+  return closed
+}
+
+const staleness = (entry: Entry, now: number): PoolReason | undefined => {
+  if (entry.state !== "Idle") return undefined
+  if (!entry.connection.isOpen) return "PeerClosed"
+  if (now >= entry.expiresAt) return "MaxLifetime"
+  return now - entry.lastUsedAt >= entry.idleFor ? "IdleTimeout" : undefined
+}
+
+/** An idle connection ended, or carried bytes that nobody asked for. */
+export const lost = (state: PoolState, entry: Entry, reason: PoolReason, now: number, out: Commands): void => {
+  if (entry.state !== "Idle") return
+  if (entry.requestCount === 0) {
+    // It never carried anything: the same as a failed dial.
+    const { host } = entry
+    host.failing = true
+    const detail = "the peer accepted the connection and closed it unused"
+    host.lastFailure = new ConnectError({ key: host.key, phase: "before-use", detail, local: false })
+  }
+  evictIdle(state, entry, reason, now, out)
+  serve(state, now, out)
+}
+
+/** Closes every idle connection; answers how many. */
+export const clear = (state: PoolState, reason: PoolReason, now: number, out: Commands): number => {
+  const closed = state.idle.size
+  for (let link = state.idle.head; link !== undefined; link = state.idle.head) {
+    evictIdle(state, link.entry, reason, now, out)
+  }
+  serve(state, now, out)
+  return closed
+}
+
+/** Closes a host's idle connections now, and its busy ones when they are returned; answers how many were closed now. */
+export const evict = (state: PoolState, host: HostRecord, now: number, out: Commands): number => {
+  let closed = 0
+  host.wanted = 0
+  for (const entry of [...host.entries]) {
+    if (entry.state === "Idle") {
+      evictIdle(state, entry, "Evicted", now, out)
+      closed++
+    } else {
+      entry.condemned ??= "Evicted"
+      relist(entry)
+    }
+  }
+  serve(state, now, out)
+  return closed
+}
+
+/** The host should have `n` connections, open or opening. */
+export const warm = (state: PoolState, host: HostRecord, n: number, now: number, out: Commands): void => {
+  const { maxConnections, maxIdle, pooling } = host.settings
+  const target = pooling && state.phase === "Open" ? Math.min(n, maxConnections, maxIdle) : 0
+  host.wanted = target > host.entries.size ? Math.max(host.wanted, target) : host.wanted
+  review(state, host)
+  serve(state, now, out)
+  forgetIfEmpty(state, host, out)
+}
+
+/** Sees to it that hosts have the idle connections they should always have. */
+export const replenish = (state: PoolState, hosts: Iterable<HostRecord>, now: number, out: Commands): void => {
+  for (const host of hosts) {
+    const { minIdle } = host.settings
+    if (minIdle > 0 && host.idle + host.opening - host.waiting < minIdle) warm(state, host, host.active + minIdle, now, out)
+  }
+}
+
+/** No new leases: requests in line are refused, dials given up, idle connections closed. */
+export const startDrain = (state: PoolState, hosts: Iterable<HostRecord>, now: number, out: Commands): void => {
+  if (state.phase !== "Open") return
+  state.phase = "Draining"
+  if (state.observed) out.push({ _tag: "Emit", event: PoolEvent.DrainStarted({ at: now }) })
+  for (const host of hosts) {
+    host.wanted = 0
+    const error = cheaply(() => new PoolClosed({ key: host.key }))
+    for (const line of [host.freshWaiters, host.waiters]) {
+      while (line.head !== undefined) dismiss(state, line.head, error, now, out)
+    }
+    for (const dial of [...host.dials]) {
+      endDial(state, dial)
+      out.push({ _tag: "AbortDial", dial })
+    }
+    review(state, host)
+    forgetIfEmpty(state, host, out)
+  }
+  clear(state, "Drained", now, out)
+}
+
+/** The drain is over: whatever is still on lease is closed; answers how many. */
+export const close = (state: PoolState, hosts: Iterable<HostRecord>, now: number, out: Commands): number => {
+  let aborted = 0
+  state.phase = "Closed"
+  for (const host of hosts) {
+    for (const entry of [...host.entries]) {
+      retire(state, entry, "DrainTimeout", now, out)
+      aborted++
+    }
+  }
+  return aborted
+}

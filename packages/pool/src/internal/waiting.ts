@@ -1,0 +1,35 @@
+/**
+ * Waiting for a state of the pool rather than for a lease.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type { Interpreter } from "./interpreter.js"
+
+/** Ends with the first answer, looked for now and after every round of decisions. */
+export const until = <A, E>(
+  pool: Interpreter,
+  answer: () => Effect.Effect<A, E> | undefined
+): Effect.Effect<A, E> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      const already = answer()
+      if (already !== undefined) return already
+      let stop = () => {}
+      const wait = Effect.async<A, E>((resume) => {
+        stop = pool.watch(() => {
+          const found = answer()
+          if (found === undefined) return
+          stop()
+          resume(found)
+        })
+      })
+      return Effect.matchCauseEffect(restore(wait), {
+        onFailure: (cause) => {
+          stop()
+          return Effect.failCause(cause)
+        },
+        onSuccess: Effect.succeed
+      })
+    })
+  )

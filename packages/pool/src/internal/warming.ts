@@ -1,0 +1,25 @@
+/**
+ * Warm-up as an effect.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type { ConnectionKey } from "../ConnectionKey.js"
+import { type AcquireError, PoolClosed } from "../PoolError.js"
+import type { Interpreter } from "./interpreter.js"
+import * as Upkeep from "./upkeep.js"
+import { until } from "./waiting.js"
+
+/** Ends when the host has `n` connections or as many as the limits allow; fails when a dial for it failed. */
+export const warm = (pool: Interpreter, key: ConnectionKey, n: number): Effect.Effect<void, AcquireError> =>
+  Effect.suspend((): Effect.Effect<void, AcquireError> => {
+    if (pool.state.phase !== "Open") return Effect.fail(new PoolClosed({ key }))
+    const host = pool.host(key)
+    const failuresBefore = host.failures
+    pool.decide((now, out) => Upkeep.warm(pool.state, host, n, now, out))
+    return until(pool, (): Effect.Effect<void, AcquireError> | undefined => {
+      if (host.wanted > 0) return undefined
+      if (pool.state.phase !== "Open") return Effect.fail(new PoolClosed({ key }))
+      return host.failures > failuresBefore && host.lastFailure !== undefined ? Effect.fail(host.lastFailure) : Effect.void
+    })
+  })
