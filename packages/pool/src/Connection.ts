@@ -89,6 +89,15 @@ export interface Receiver {
   onError(cause: unknown): void
   /** After a `write` that answered false: everything held back has been taken. */
   onDrain(): void
+  /**
+   * Writing failed, but input may still come: a peer that refuses an upload answers and closes, and its answer may be
+   * here already. {@link Connection.isOpen} is false, nothing more can be written, no `onDrain` follows. Bytes, and
+   * then `onEnd` or `onError`, come as usual; how long to wait for them (and to `destroy` then) is the receiver's to
+   * decide.
+   *
+   * A receiver without this method gets `onError` once a turn has passed, so that it sees what had arrived.
+   */
+  onWriteError?(cause: unknown): void
 }
 
 /**
@@ -105,7 +114,10 @@ export interface Connection {
   readonly isOpen: boolean
   /** Bytes read so far (decrypted ones, over TLS). */
   readonly bytesRead: number
-  /** Bytes given to `write` so far. */
+  /**
+   * Bytes given to `write` so far. A write that is known in the call itself to have sent nothing does not count: if
+   * the number is what it was before, the peer has not seen a byte.
+   */
   readonly bytesWritten: number
   /** Whether everything given to `write` has left this process. */
   readonly isFlushed: boolean

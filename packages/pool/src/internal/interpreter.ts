@@ -148,7 +148,9 @@ export class Interpreter implements LeaseOwner, DialOwner {
         connection.onTurn(attachment.rested)
       }
     }
-    this.decide((now, out) => Leasing.settle(this.state, entry, settlement, now - lease.grantedAt, now, out))
+    const now = this.time.now()
+    Leasing.settle(this.state, entry, settlement, now - lease.grantedAt, now, this.commands)
+    this.flush()
   }
 
   leaseOf(connection: Connection): LeaseImpl | undefined {
@@ -246,7 +248,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
       attachment.parked = false
       entry.connection.unpark()
     }
-    const lease = new LeaseImpl(this, command, this.time.now())
+    const lease = new LeaseImpl(this, command)
     attachment.lease = lease
     const { leakThreshold } = entry.host.settings
     if (leakThreshold !== Infinity) lease.leak = this.deadlines.set(leakThreshold, () => this.leaked(lease))

@@ -55,7 +55,7 @@ export class LeaseImpl implements Lease {
   /** Whether it was reported as held too long and not yet as come back. */
   leakReported = false
 
-  constructor(private readonly owner: LeaseOwner, grant: Grant, readonly grantedAt: number) {
+  constructor(private readonly owner: LeaseOwner, grant: Grant) {
     const connection = grant.entry.connection
     this.grant = grant
     this.connection = connection
@@ -63,6 +63,11 @@ export class LeaseImpl implements Lease {
     this.requestCount = grant.entry.requestCount - 1
     this.bytesReadBefore = connection.bytesRead
     this.bytesWrittenBefore = connection.bytesWritten
+  }
+
+  /** When it was granted, in milliseconds of the pool's clock. */
+  get grantedAt(): number {
+    return this.grant.waiter.since + this.grant.waited
   }
 
   get entry(): Entry {

@@ -36,12 +36,14 @@ class FiberRequest implements LeaseRequest {
     this.resume?.(Effect.fail(error))
   }
 
-  readonly wait: Effect.Effect<LeaseImpl, AcquireError> = Effect.async((resume) => {
-    this.resume = resume
-    // Answered between asking and listening.
-    if (this.lease !== undefined) resume(Effect.succeed(this.lease))
-    else if (this.error !== undefined) resume(Effect.fail(this.error))
-  })
+  wait(): Effect.Effect<LeaseImpl, AcquireError> {
+    return Effect.async((resume) => {
+      this.resume = resume
+      // Answered between asking and listening.
+      if (this.lease !== undefined) resume(Effect.succeed(this.lease))
+      else if (this.error !== undefined) resume(Effect.fail(this.error))
+    })
+  }
 
   /** The fiber has gone: the place in line, or the lease granted in this very turn, passes on. */
   abandon(pending: PendingLease): void {
@@ -62,7 +64,7 @@ export const take = (
     const pending = pool.request(key, request, options)
     if (request.lease !== undefined) return Effect.succeed(request.lease)
     if (request.error !== undefined) return Effect.fail(request.error)
-    return Effect.matchCauseEffect(restore(request.wait), {
+    return Effect.matchCauseEffect(restore(request.wait()), {
       onFailure: (cause) => {
         request.abandon(pending)
         return Effect.failCause(cause)
