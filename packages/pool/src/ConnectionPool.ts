@@ -74,7 +74,8 @@ export interface ConnectionPoolShape {
  */
 export interface UnsafePool {
   /**
-   * Puts a request in line. If a connection is free the request is granted within this very call. Answers a handle to
+   * Puts a request in line. If a connection is free the request is granted within this very call, unless the call comes
+   * from within a callback of the pool: then as soon as that callback has returned. Answers a handle to
    * cancel it with, while it waits.
    */
   readonly request: (key: ConnectionKey, request: LeaseRequest, options?: LeaseRequestOptions) => PendingLease

@@ -265,6 +265,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
   }
 
   private forget(host: HostRecord): void {
+    this.known.delete(host.key)
     Effect.runSync(Ref.update(this.hosts, (hosts) => {
       const current = HashMap.get(hosts, host.key)
       return current._tag === "Some" && current.value === host ? HashMap.remove(hosts, host.key) : hosts

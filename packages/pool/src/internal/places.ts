@@ -154,9 +154,17 @@ export const forgetIfEmpty = (state: PoolState, host: HostRecord, out: Commands)
   out.push({ _tag: "Forget", host })
 }
 
-/** Whether the total is used up, and a host without any connection has been waiting for longer than this one. */
+/**
+ * Whether a connection that came back must be given up although a request of its own host could use it, so that a place
+ * becomes free: for a host without any connection that has been waiting for longer, once the total is used up; or for
+ * an older request of its own host that takes only a new connection and has no dial coming.
+ */
 export const mustMakeRoom = (state: PoolState, host: HostRecord): boolean => {
+  if (state.opening >= state.settings.maxConnecting) return false
+  const waiting = host.waiters.head?.ticket ?? Infinity
+  const fresh = host.freshWaiters.head?.ticket ?? Infinity
+  if (fresh < waiting && host.freshWaiters.size > host.dials.size) return true
   const first = state.wanting.top
-  return first !== undefined && first.places === 0 && first !== host &&
-    state.open + state.opening >= state.settings.maxConnections && first.oldestTicket < host.oldestTicket
+  return first !== undefined && first.places === 0 && first.oldestTicket < waiting &&
+    state.open + state.opening >= state.settings.maxConnections
 }
