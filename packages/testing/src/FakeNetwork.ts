@@ -126,7 +126,8 @@ export class FakeNetwork extends Context.Tag("@hotaru/testing/FakeNetwork")<Fake
 export const layerWith = (options: FakeNetworkOptions): Layer.Layer<Connector | FakeNetwork> =>
   Layer.scopedContext(
     Effect.map(makeNetwork(options), ({ connector, network }) =>
-      Context.make(FakeNetwork, network).pipe(Context.add(Connector, connector)))
+      Context.make(FakeNetwork, network).pipe(Context.add(Connector, connector))
+    )
   )
 
 /**

@@ -99,10 +99,14 @@ export interface FakeSocket {
   readonly received: Uint8Array
   /** {@link FakeSocket.received} as latin1. */
   readonly receivedText: string
+  /** What of that no `take…` has taken. */
+  readonly untaken: Uint8Array
   /** Takes the bytes that have reached the server since the last `take…`; waits for the first one. */
   readonly take: Effect.Effect<Uint8Array, FakeSocketClosed>
   /** Takes a complete request head, waiting for it. Its `body` is empty; the body's bytes are left to the next `take…`. */
   readonly takeHead: Effect.Effect<WireRequest, FakeSocketClosed>
+  /** Takes the body that follows a head taken by `takeHead`, waiting for its end; answers the whole request. */
+  takeBody(head: WireRequest): Effect.Effect<WireRequest, FakeSocketClosed>
   /** Takes a complete request with its body, waiting for it. */
   readonly takeRequest: Effect.Effect<WireRequest, FakeSocketClosed>
   /** Waits until the client destroys the connection; answers the reason. */
@@ -153,4 +157,5 @@ export interface FakeSocketCounts {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options?: FakeSocketOptions): FakeSocket => makeSocket(new EventLoop(options?.manualTurns === true), options?.facts ?? {})
+export const make = (options?: FakeSocketOptions): FakeSocket =>
+  makeSocket(new EventLoop(options?.manualTurns === true), options?.facts ?? {})

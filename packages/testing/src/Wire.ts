@@ -3,8 +3,10 @@
  *
  * @since 0.1.0
  */
-import { concat, latin1 as toLatin1Bytes, toLatin1 } from "./internal/bytes.js"
+import { concat, toLatin1, latin1 as toLatin1Bytes, utf8 as toUtf8 } from "./internal/bytes.js"
+import * as cuts from "./internal/cuts.js"
 import { parseRequest } from "./internal/wireRequest.js"
+import { encodeChunked, encodeHead, encodeResponse, pairs } from "./internal/wireResponse.js"
 
 /**
  * A request as the server read it.
@@ -91,40 +93,17 @@ export interface WireResponse {
   readonly trailers?: Fields | undefined
 }
 
-const reasons: Readonly<Record<number, string>> = {
-  100: "Continue",
-  101: "Switching Protocols",
-  102: "Processing",
-  103: "Early Hints",
-  200: "OK",
-  201: "Created",
-  202: "Accepted",
-  204: "No Content",
-  206: "Partial Content",
-  301: "Moved Permanently",
-  302: "Found",
-  303: "See Other",
-  304: "Not Modified",
-  307: "Temporary Redirect",
-  308: "Permanent Redirect",
-  400: "Bad Request",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "Not Found",
-  408: "Request Timeout",
-  413: "Content Too Large",
-  417: "Expectation Failed",
-  429: "Too Many Requests",
-  500: "Internal Server Error",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-  504: "Gateway Timeout"
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ChunkedOptions {
+  /** The sizes of the chunks; what is left of the body follows as one chunk. */
+  readonly sizes?: ReadonlyArray<number> | undefined
+  /** Written after each size, with its semicolon. */
+  readonly extension?: string | undefined
+  readonly trailers?: Fields | undefined
 }
-
-const pairs = (fields: Fields | undefined): ReadonlyArray<readonly [string, string]> =>
-  fields === undefined ? [] : Array.isArray(fields) ? fields : Object.entries(fields)
-
-const fieldLines = (fields: ReadonlyArray<readonly [string, string]>): string => fields.map(([name, value]) => `${name}: ${value}\r\n`).join("")
 
 /**
  * A status line and fields, ended by an empty line. Nothing is added and nothing is checked: a test may want a broken
@@ -133,11 +112,8 @@ const fieldLines = (fields: ReadonlyArray<readonly [string, string]>): string =>
  * @since 0.1.0
  * @category responses
  */
-export const head = (options: Pick<WireResponse, "status" | "reason" | "version" | "headers"> = {}): Uint8Array => {
-  const status = options.status ?? 200
-  const reason = options.reason ?? reasons[status] ?? ""
-  return toLatin1Bytes(`${options.version ?? "HTTP/1.1"} ${status} ${reason}\r\n${fieldLines(pairs(options.headers))}\r\n`)
-}
+export const head = (options: Pick<WireResponse, "status" | "reason" | "version" | "headers"> = {}): Uint8Array =>
+  encodeHead(options)
 
 /**
  * A body in chunks of the sizes given; what is left follows as one chunk, then the last chunk and the trailers.
@@ -145,22 +121,8 @@ export const head = (options: Pick<WireResponse, "status" | "reason" | "version"
  * @since 0.1.0
  * @category responses
  */
-export const chunked = (
-  body: string | Uint8Array,
-  options: { readonly sizes?: ReadonlyArray<number> | undefined; readonly extension?: string | undefined; readonly trailers?: Fields | undefined } = {}
-): Uint8Array => {
-  const bytes = typeof body === "string" ? utf8(body) : body
-  const pieces: Array<Uint8Array> = []
-  const sizes = options.sizes ?? []
-  let at = 0
-  for (let i = 0; at < bytes.length; i++) {
-    const piece = bytes.subarray(at, at + Math.max(1, sizes[i] ?? bytes.length))
-    pieces.push(toLatin1Bytes(`${piece.length.toString(16)}${options.extension ?? ""}\r\n`), piece, toLatin1Bytes("\r\n"))
-    at += piece.length
-  }
-  pieces.push(toLatin1Bytes(`0\r\n${fieldLines(pairs(options.trailers))}\r\n`))
-  return concat(pieces)
-}
+export const chunked = (body: string | Uint8Array, options: ChunkedOptions = {}): Uint8Array =>
+  encodeChunked(body, options)
 
 /**
  * A whole response.
@@ -175,27 +137,7 @@ export const chunked = (
  * @since 0.1.0
  * @category responses
  */
-export const response = (options: WireResponse = {}): Uint8Array => {
-  const body = typeof options.body === "string" ? utf8(options.body) : options.body ?? new Uint8Array(0)
-  const framing = options.framing ?? "length"
-  const own: ReadonlyArray<readonly [string, string]> = framing === "length"
-    ? [["content-length", String(body.length)]]
-    : framing === "chunked" || typeof framing === "object"
-    ? [["transfer-encoding", "chunked"]]
-    : []
-  const first = head({ ...options, headers: [...own, ...pairs(options.headers)] })
-  switch (framing) {
-    case "length":
-    case "close":
-      return concat([first, body])
-    case "none":
-      return first
-    case "chunked":
-      return concat([first, chunked(body, { trailers: options.trailers })])
-    default:
-      return concat([first, chunked(body, { sizes: framing.chunks, extension: framing.extension, trailers: options.trailers })])
-  }
-}
+export const response = (options: WireResponse = {}): Uint8Array => encodeResponse(options)
 
 /**
  * A 200 with a length.
@@ -252,7 +194,7 @@ export const text = (bytes: Uint8Array): string => toLatin1(bytes)
  * @since 0.1.0
  * @category bytes
  */
-export const utf8 = (content: string): Uint8Array => new TextEncoder().encode(content)
+export const utf8 = (content: string): Uint8Array => toUtf8(content)
 
 /**
  * Joins byte strings.
@@ -261,4 +203,70 @@ export const utf8 = (content: string): Uint8Array => new TextEncoder().encode(co
  * @category bytes
  */
 export const join = (...pieces: ReadonlyArray<Uint8Array | string>): Uint8Array =>
-  concat(pieces.map((piece) => typeof piece === "string" ? toLatin1Bytes(piece) : piece))
+  concat(pieces.map((piece) => (typeof piece === "string" ? toLatin1Bytes(piece) : piece)))
+
+/**
+ * A way to cut a byte string into pieces, none of them empty.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Cut = (bytes: Uint8Array) => ReadonlyArray<Uint8Array>
+
+/**
+ * Not cut at all.
+ *
+ * @since 0.1.0
+ * @category cuts
+ */
+export const whole: Cut = cuts.whole
+
+/**
+ * Every byte alone.
+ *
+ * @since 0.1.0
+ * @category cuts
+ */
+export const bytes: Cut = cuts.bytes
+
+/**
+ * Cut at the positions given; those outside the byte string are ignored.
+ *
+ * @since 0.1.0
+ * @category cuts
+ */
+export const cutsAt = (...positions: ReadonlyArray<number>): Cut => cuts.cutsAt(positions)
+
+/**
+ * Pieces of a size; the last may be shorter.
+ *
+ * @since 0.1.0
+ * @category cuts
+ */
+export const piecesOf = (size: number): Cut => cuts.piecesOf(size)
+
+/**
+ * Cut at random; the same seed cuts the same way.
+ *
+ * @since 0.1.0
+ * @category cuts
+ */
+export const randomCuts = (seed: number): Cut => cuts.randomCuts(seed)
+
+/**
+ * Every way to cut a byte string in two.
+ *
+ * @example
+ * ```ts
+ * import { Wire } from "@hotaru/testing"
+ *
+ * for (const [first, second] of Wire.everyCut(Wire.ok("hello"))) {
+ *   console.log(first.length, second.length)
+ * }
+ * ```
+ *
+ * @since 0.1.0
+ * @category cuts
+ */
+export const everyCut = (content: Uint8Array): ReadonlyArray<readonly [Uint8Array, Uint8Array]> =>
+  cuts.everyCut(content)

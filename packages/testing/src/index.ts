@@ -3,4 +3,6 @@
  */
 export * as FakeNetwork from "./FakeNetwork.js"
 export * as FakeSocket from "./FakeSocket.js"
+export * as ScriptedServer from "./ScriptedServer.js"
+export * as Story from "./Story.js"
 export * as Wire from "./Wire.js"

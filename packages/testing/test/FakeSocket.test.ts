@@ -1,6 +1,6 @@
+import { assert, describe, it } from "@effect/vitest"
 import type { Receiver } from "@hotaru/pool/Connection"
 import { FakeSocket, Wire } from "@hotaru/testing"
-import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -41,7 +41,10 @@ describe("FakeSocket, reading", () => {
       kept = socket.connection.keep(bytes.subarray(1))
     })
     socket.send("secret")
-    assert.deepStrictEqual([...borrowed], Array.from({ length: 6 }, () => 0xdb))
+    assert.deepStrictEqual(
+      [...borrowed],
+      Array.from({ length: 6 }, () => 0xdb)
+    )
     assert.strictEqual(Wire.text(kept), "ecret")
     assert.strictEqual(kept.buffer.byteLength, 5)
     assert.throws(() => socket.connection.keep(borrowed), /garbage by now/)
@@ -116,13 +119,11 @@ describe("FakeSocket, reading", () => {
   })
 
   it("tells an end, a reset and a break once, with isOpen false already, and refuses to go on", () => {
-    for (
-      const [act, expected] of [
-        [(s: FakeSocket.FakeSocket) => s.end(), "end fin, open: false"],
-        [(s: FakeSocket.FakeSocket) => s.reset(), "end reset, open: false"],
-        [(s: FakeSocket.FakeSocket) => s.fail(), "error read ECONNRESET, open: false"]
-      ] as const
-    ) {
+    for (const [act, expected] of [
+      [(s: FakeSocket.FakeSocket) => s.end(), "end fin, open: false"],
+      [(s: FakeSocket.FakeSocket) => s.reset(), "end reset, open: false"],
+      [(s: FakeSocket.FakeSocket) => s.fail(), "error read ECONNRESET, open: false"]
+    ] as const) {
       const socket = FakeSocket.make()
       const told = recorder(socket)
       act(socket)
@@ -164,7 +165,7 @@ describe("FakeSocket, turns", () => {
   })
 
   it.effect("by itself the loop polls when no fiber can go on, and not before", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const socket = FakeSocket.make()
       const told = recorder(socket)
       socket.sendLater("x")
@@ -172,16 +173,18 @@ describe("FakeSocket, turns", () => {
       assert.deepStrictEqual(told, [])
       yield* socket.connection.turn
       assert.deepStrictEqual(told, ["bytes x"])
-    }))
+    })
+  )
 
   it.effect("a turn ends even if the connection is destroyed meanwhile", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const socket = FakeSocket.make()
       const turn = yield* Effect.fork(socket.connection.turn)
       yield* Effect.yieldNow()
       socket.connection.destroy("gone")
       yield* Fiber.join(turn)
-    }))
+    })
+  )
 })
 
 describe("FakeSocket, writing", () => {
@@ -274,7 +277,7 @@ describe("FakeSocket, closing", () => {
 
 describe("FakeSocket, waiting for the client", () => {
   it.effect("take waits for the first byte, and takes each byte once", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const socket = FakeSocket.make()
       const fiber = yield* Effect.fork(socket.take)
       yield* Effect.yieldNow()
@@ -283,10 +286,11 @@ describe("FakeSocket, waiting for the client", () => {
       assert.strictEqual(Wire.text(yield* Fiber.join(fiber)), "abc")
       socket.connection.write("d")
       assert.strictEqual(Wire.text(yield* socket.take), "d")
-    }))
+    })
+  )
 
   it.effect("takeHead takes a head and leaves the body, takeRequest takes both", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const socket = FakeSocket.make()
       const fiber = yield* Effect.fork(socket.takeHead)
       for (const byte of "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nxyz") {
@@ -294,25 +298,30 @@ describe("FakeSocket, waiting for the client", () => {
         yield* Effect.yieldNow()
       }
       const head = yield* Fiber.join(fiber)
-      assert.deepStrictEqual([head.method, head.target, head.header("CONTENT-LENGTH"), head.text], ["POST", "/a", "3", ""])
+      assert.deepStrictEqual(
+        [head.method, head.target, head.header("CONTENT-LENGTH"), head.text],
+        ["POST", "/a", "3", ""]
+      )
       assert.strictEqual(Wire.text(yield* socket.take), "xyz")
       socket.connection.write("PUT /b HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nx: y\r\n\r\n")
       const request = yield* socket.takeRequest
       assert.deepStrictEqual([request.text, request.trailers], ["hi", [["x", "y"]]])
-    }))
+    })
+  )
 
   it.effect("an interrupted take has taken nothing", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const socket = FakeSocket.make()
       const fiber = yield* Effect.fork(socket.take)
       yield* Effect.yieldNow()
       socket.connection.write("a")
       yield* Fiber.interrupt(fiber)
       assert.strictEqual(Wire.text(yield* socket.take), "a")
-    }))
+    })
+  )
 
   it.effect("waiting on a connection that the client closes fails with the reason", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const socket = FakeSocket.make()
       const fiber = yield* Effect.fork(Effect.exit(socket.takeRequest))
       const closed = yield* Effect.fork(socket.awaitDestroyed)
@@ -320,7 +329,11 @@ describe("FakeSocket, waiting for the client", () => {
       socket.connection.write("GET /")
       socket.connection.destroy("broken")
       const exit = yield* Fiber.join(fiber)
-      assert.deepStrictEqual(exit, Exit.fail(new FakeSocket.FakeSocketClosed({ reason: "broken", awaited: "a request" })))
+      assert.deepStrictEqual(
+        exit,
+        Exit.fail(new FakeSocket.FakeSocketClosed({ reason: "broken", awaited: "a request" }))
+      )
       assert.strictEqual(yield* Fiber.join(closed), "broken")
-    }))
+    })
+  )
 })

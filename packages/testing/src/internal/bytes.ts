@@ -19,7 +19,8 @@ export const toLatin1 = (bytes: Uint8Array): string => {
   return text
 }
 
-export const toBytes = (data: Uint8Array | string): Uint8Array => typeof data === "string" ? latin1(data) : data.slice()
+export const toBytes = (data: Uint8Array | string): Uint8Array =>
+  typeof data === "string" ? latin1(data) : data.slice()
 
 export const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
   const whole = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0))
@@ -30,3 +31,5 @@ export const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
   }
   return whole
 }
+
+export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)

@@ -69,7 +69,9 @@ export class FakeConnection implements Connection, Source {
 
   keep(bytes: Uint8Array): Uint8Array {
     if (this.lent === undefined || bytes.buffer !== this.lent.buffer) {
-      throw new Error("keep was given bytes that are not those of the current onBytes call: they are garbage by now, or were never borrowed")
+      throw new Error(
+        "keep was given bytes that are not those of the current onBytes call: they are garbage by now, or were never borrowed"
+      )
     }
     this.counts.keeps++
     return bytes.slice()

@@ -5,6 +5,7 @@ import type { ConnectionFacts } from "@hotaru/pool/Connection"
 import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
 import type { ConnectorShape } from "@hotaru/pool/Connector"
 import { ConnectError } from "@hotaru/pool/PoolError"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FiberSet from "effect/FiberSet"
@@ -80,7 +81,8 @@ class FakeDialImpl implements FakeDial {
   }
 
   private mustBePending(wish: string): void {
-    if (this.state !== "pending") throw new Error(`dial ${this.number} to ${this.key} cannot ${wish}: it is ${this.state}`)
+    if (this.state !== "pending")
+      throw new Error(`dial ${this.number} to ${this.key} cannot ${wish}: it is ${this.state}`)
   }
 }
 
@@ -97,7 +99,13 @@ class Network implements FakeNetworkShape {
   private readonly watchers = new Set<() => void>()
   readonly loop: EventLoop
 
-  constructor(options: FakeNetworkOptions, private readonly run: (effect: Effect.Effect<void>) => void) {
+  /** Why handlers died. */
+  readonly defects: Array<Cause.Cause<never>> = []
+
+  constructor(
+    options: FakeNetworkOptions,
+    private readonly run: (effect: Effect.Effect<void>) => void
+  ) {
     this.loop = new EventLoop(options.manualTurns === true)
     this.accept = options.autoAccept
   }
@@ -113,7 +121,13 @@ class Network implements FakeNetworkShape {
             return Effect.failCause(cause)
           },
           onSuccess: (socket) =>
-            Effect.as(Scope.addFinalizer(scope, Effect.sync(() => socket.connection.destroy("scope closed"))), socket.connection)
+            Effect.as(
+              Scope.addFinalizer(
+                scope,
+                Effect.sync(() => socket.connection.destroy("scope closed"))
+              ),
+              socket.connection
+            )
         })
       })
     )
@@ -123,12 +137,28 @@ class Network implements FakeNetworkShape {
     this.dials.push(dial)
     if (this.accept !== undefined) {
       const socket = dial.succeed()
-      if (this.accept !== true) this.run(this.accept.serve(socket, key))
+      if (this.accept !== true) this.serve(this.accept, socket, key)
     }
     const watchers = [...this.watchers]
     this.watchers.clear()
     for (const watcher of watchers) watcher()
     return dial
+  }
+
+  /** A handler that dies is a broken test: the client is told at once, and the layer's end fails with the defect. */
+  private serve(handler: SocketHandler, socket: FakeSocket, key: ConnectionKey): void {
+    this.run(
+      Effect.catchAllCause(
+        Effect.suspend(() => handler.serve(socket, key)),
+        (cause) => {
+          if (Cause.isInterruptedOnly(cause)) return Effect.failCause(cause)
+          return Effect.sync(() => {
+            this.defects.push(cause)
+            if (!socket.ended) socket.fail(Cause.squash(cause))
+          })
+        }
+      )
+    )
   }
 
   private readonly opens = (key: ConnectionKey, facts: ConnectionFacts | undefined): FakeSocket => {
@@ -158,7 +188,9 @@ class Network implements FakeNetworkShape {
   }
 
   get violations(): ReadonlyArray<string> {
-    return this.sockets.flatMap((socket) => socket.violations.map((violation) => `connection ${socket.id} ${violation}`))
+    return this.sockets.flatMap((socket) =>
+      socket.violations.map((violation) => `connection ${socket.id} ${violation}`)
+    )
   }
 
   readonly maxOpen = (key?: ConnectionKey): number =>
@@ -186,7 +218,13 @@ class Network implements FakeNetworkShape {
   })
 
   get poll(): Effect.Effect<void> {
-    return Effect.zipRight(quiet, Effect.zipRight(Effect.sync(() => this.loop.poll()), quiet))
+    return Effect.zipRight(
+      quiet,
+      Effect.zipRight(
+        Effect.sync(() => this.loop.poll()),
+        quiet
+      )
+    )
   }
 
   get settle(): Effect.Effect<void> {
@@ -210,7 +248,11 @@ export interface MadeNetwork {
 }
 
 export const makeNetwork = (options: FakeNetworkOptions): Effect.Effect<MadeNetwork, never, Scope.Scope> =>
-  Effect.map(FiberSet.makeRuntime<never, void, never>(), (run) => {
+  Effect.gen(function* () {
+    const run = yield* FiberSet.makeRuntime<never, void, never>()
     const network = new Network(options, run)
+    yield* Effect.addFinalizer(() =>
+      network.defects.length === 0 ? Effect.void : Effect.failCause(network.defects.reduce(Cause.sequential))
+    )
     return { network, connector: { connect: network.connect } }
   })

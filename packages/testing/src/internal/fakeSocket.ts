@@ -10,10 +10,11 @@ import type { EventLoop } from "./eventLoop.js"
 import type { Arrival, Peer } from "./fakeConnection.js"
 import { FakeConnection } from "./fakeConnection.js"
 import { FakeSocketClosed } from "./socketClosed.js"
-import { parseHead, parseRequest } from "./wireRequest.js"
+import { parseBody, parseHead, parseRequest } from "./wireRequest.js"
 
 const brokenPipe = (): Error => Object.assign(new Error("write EPIPE"), { code: "EPIPE", syscall: "write" })
-const connectionReset = (): Error => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET", syscall: "read" })
+const connectionReset = (): Error =>
+  Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET", syscall: "read" })
 
 class FakeSocketImpl implements FakeSocket, Peer {
   readonly connection: FakeConnection
@@ -21,7 +22,7 @@ class FakeSocketImpl implements FakeSocket, Peer {
   writeFailure: { readonly cause: unknown } | undefined = undefined
   private readonly writes: Array<Uint8Array> = []
   private readonly arrived: Array<Uint8Array> = []
-  private untaken: Uint8Array = new Uint8Array(0)
+  private fresh: Array<Uint8Array> = []
   private failure: WriteFailure | undefined = undefined
   private lost = false
   private holding = false
@@ -154,7 +155,7 @@ class FakeSocketImpl implements FakeSocket, Peer {
 
   private receive(bytes: Uint8Array): void {
     this.arrived.push(bytes)
-    this.untaken = concat([this.untaken, bytes])
+    this.fresh.push(bytes)
     this.changed()
   }
 
@@ -180,6 +181,13 @@ class FakeSocketImpl implements FakeSocket, Peer {
 
   get receivedText(): string {
     return toLatin1(this.received)
+  }
+
+  get untaken(): Uint8Array {
+    const [first, ...more] = this.fresh
+    const joined = more.length === 0 ? (first ?? new Uint8Array(0)) : concat(this.fresh)
+    this.fresh = [joined]
+    return joined
   }
 
   get destroyed(): string | undefined {
@@ -209,11 +217,17 @@ class FakeSocketImpl implements FakeSocket, Peer {
   // ---- what the test waits for ----
 
   get take(): Effect.Effect<Uint8Array, FakeSocketClosed> {
-    return this.wait("a first byte", () => this.untaken.length === 0 ? undefined : this.takeUntil(this.untaken.length))
+    return this.wait("a first byte", () =>
+      this.untaken.length === 0 ? undefined : this.takeUntil(this.untaken.length)
+    )
   }
 
   get takeHead(): Effect.Effect<WireRequest, FakeSocketClosed> {
     return this.wait("a request head", () => this.takeParsed(parseHead(this.untaken)))
+  }
+
+  takeBody(head: WireRequest): Effect.Effect<WireRequest, FakeSocketClosed> {
+    return this.wait("a request's body", () => this.takeParsed(parseBody(head, this.untaken, 0)))
   }
 
   get takeRequest(): Effect.Effect<WireRequest, FakeSocketClosed> {
@@ -222,17 +236,21 @@ class FakeSocketImpl implements FakeSocket, Peer {
 
   get awaitDestroyed(): Effect.Effect<string> {
     return Effect.suspend(() =>
-      this.destroyed === undefined ? Effect.flatMap(this.change, () => this.awaitDestroyed) : Effect.succeed(this.destroyed)
+      this.destroyed === undefined
+        ? Effect.flatMap(this.change, () => this.awaitDestroyed)
+        : Effect.succeed(this.destroyed)
     )
   }
 
   private takeUntil(end: number): Uint8Array {
-    const taken = this.untaken.subarray(0, end)
-    this.untaken = this.untaken.subarray(end)
-    return taken
+    const bytes = this.untaken
+    this.fresh = [bytes.subarray(end)]
+    return bytes.subarray(0, end)
   }
 
-  private takeParsed(parsed: { readonly request: WireRequest; readonly next: number } | undefined): WireRequest | undefined {
+  private takeParsed(
+    parsed: { readonly request: WireRequest; readonly next: number } | undefined
+  ): WireRequest | undefined {
     if (parsed === undefined) return undefined
     this.takeUntil(parsed.next)
     return parsed.request
@@ -255,5 +273,8 @@ class FakeSocketImpl implements FakeSocket, Peer {
   })
 }
 
-export const makeSocket = (loop: EventLoop, facts: ConnectionFacts, onDestroyed: (socket: FakeSocket) => void = () => {}): FakeSocket =>
-  new FakeSocketImpl(facts, loop, onDestroyed)
+export const makeSocket = (
+  loop: EventLoop,
+  facts: ConnectionFacts,
+  onDestroyed: (socket: FakeSocket) => void = () => {}
+): FakeSocket => new FakeSocketImpl(facts, loop, onDestroyed)

@@ -21,7 +21,10 @@ export const settled = (loop: { readonly manual: boolean; readonly pending: bool
   const go = (hops: number): Effect.Effect<void> =>
     Effect.flatMap(quiet, () => {
       if (loop.manual || !loop.pending) return Effect.void
-      if (hops >= maxHops) return Effect.dieMessage(`the fake network did not come to rest within ${maxHops} polls: something asks for turns for ever`)
+      if (hops >= maxHops)
+        return Effect.dieMessage(
+          `the fake network did not come to rest within ${maxHops} polls: something asks for turns for ever`
+        )
       return go(hops + 1)
     })
   return go(0)
