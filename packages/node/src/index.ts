@@ -1,1 +1,8 @@
-export {}
+/**
+ * @since 0.1.0
+ */
+export * as NodeConnectionPool from "./NodeConnectionPool.js"
+export * as NodeConnector from "./NodeConnector.js"
+export * as NodeTls from "./NodeTls.js"
+export { PoolLive } from "./PoolLive.js"
+export * as Resolver from "./Resolver.js"

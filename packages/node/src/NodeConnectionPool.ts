@@ -1,0 +1,70 @@
+/**
+ * The connection pool on the sockets of Node.
+ *
+ * @since 0.1.0
+ */
+import * as ConnectionPool from "@hotaru/pool/ConnectionPool"
+import type * as PoolConfig from "@hotaru/pool/PoolConfig"
+import type * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { unwrap } from "./internal/wrapped.js"
+import * as NodeConnector from "./NodeConnector.js"
+
+/**
+ * The pool's options, and beside them the connector's own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NodeConnectionPoolOptions extends Partial<PoolConfig.PoolConfig> {
+  readonly connector?: NodeConnector.NodeConnectorOptions | undefined
+}
+
+/**
+ * A pool on Node sockets. With options each call makes a pool of its own: bind the layer to a constant to share it.
+ *
+ * @example
+ * ```ts
+ * import { NodeConnectionPool } from "@hotaru/node"
+ *
+ * const PoolForPartner = NodeConnectionPool.layer({
+ *   maxConnectionsPerHost: 8,
+ *   acquireTimeout: "2 seconds",
+ *   connector: { tls: { minVersion: "TLSv1.3" } }
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options?: NodeConnectionPoolOptions): Layer.Layer<ConnectionPool.ConnectionPool> =>
+  options === undefined ? usual : withOptions(options)
+
+const withOptions = ({ connector, ...pool }: NodeConnectionPoolOptions): Layer.Layer<ConnectionPool.ConnectionPool> =>
+  Layer.provide(ConnectionPool.layer(pool), NodeConnector.layer(connector))
+
+const usual = withOptions({})
+
+/**
+ * {@link layer}, with each option wrapped in a `Config`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  wrapped: Config.Config.Wrap<NodeConnectionPoolOptions>
+): Layer.Layer<ConnectionPool.ConnectionPool, ConfigError.ConfigError> =>
+  Layer.unwrapEffect(Effect.map(unwrap(wrapped), layer))
+
+/**
+ * The pool with its options read from `HOTARU_POOL_*`; see `PoolConfig.config`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerFromEnv: Layer.Layer<ConnectionPool.ConnectionPool, ConfigError.ConfigError> = Layer.provide(
+  ConnectionPool.layerFromEnv,
+  NodeConnector.layer()
+)

@@ -1,0 +1,126 @@
+/**
+ * A `Connector` on the sockets of Node: TCP, TLS and unix sockets.
+ *
+ * @since 0.1.0
+ */
+import type { Connection } from "@hotaru/pool/Connection"
+import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
+import { Connector, type ConnectorShape } from "@hotaru/pool/Connector"
+import type { ConnectError } from "@hotaru/pool/PoolError"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { Dial, type Dialler } from "./internal/dial.js"
+import { refused } from "./internal/dialErrors.js"
+import { Failures } from "./internal/failures.js"
+import { Lookups } from "./internal/lookups.js"
+import { starter } from "./internal/resolving.js"
+import { settingsOf } from "./internal/settings.js"
+import { isNodeTlsIdentity, type NodeTlsIdentity } from "./internal/tlsIdentity.js"
+import type { TlsOptions } from "./NodeTls.js"
+import { Resolver, type ResolverShape } from "./Resolver.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface NodeConnectorOptions {
+  /** The TLS identity of keys that name none. */
+  readonly tls?: TlsOptions | undefined
+  /** The local IP address to dial from, of keys that name none. */
+  readonly localAddress?: string | undefined
+  /**
+   * Which IP versions are dialled, and which first: `any` (as the resolver orders them), `prefer-ipv4`, `prefer-ipv6`,
+   * `ipv4` (only), `ipv6` (only). `any`.
+   */
+  readonly family?: "any" | "prefer-ipv4" | "prefer-ipv6" | "ipv4" | "ipv6" | undefined
+  /** Sends small writes at once (`TCP_NODELAY`). True. */
+  readonly noDelay?: boolean | undefined
+  /** After how long a silence TCP asks whether the peer is still there; at least a second; `false`: never. 60 seconds. */
+  readonly keepAlive?: Duration.DurationInput | false | undefined
+  /** How names become addresses. The `Resolver` in the context, which is the operating system's unless provided. */
+  readonly resolver?: ResolverShape | undefined
+}
+
+/**
+ * A connector. Options that make no sense are a defect (`InvalidPoolConfig`), here and not at the first dial. The scope
+ * ends look-ups under way; connections belong to the scopes they were opened in.
+ *
+ * Fails dials with `ConnectError`: phase `dns`, `tcp` or `tls`, with the system's, Node's or OpenSSL's code.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: NodeConnectorOptions = {}): Effect.Effect<ConnectorShape, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { identity, ...settings } = yield* Effect.sync(() => settingsOf(options))
+    const start = yield* starter(options.resolver ?? (yield* Resolver))
+    const now = () => performance.now()
+    const dialler: Dialler = { ...settings, lookups: new Lookups(start, now), failures: new Failures(now) }
+    yield* warnOnce(identity)
+    return {
+      connect: (key) => {
+        if (key.proxy !== undefined) return Effect.fail(refused(key, "proxy", "this connector knows no proxies", true))
+        if (!key.useTls) return dial(dialler, key, undefined)
+        const wanted = key.tls ?? identity
+        if (!isNodeTlsIdentity(wanted)) {
+          return Effect.fail(refused(key, "tls", "the key's TLS identity was not made by NodeTls.identity", true))
+        }
+        return wanted.verifies || wanted.warned
+          ? dial(dialler, key, wanted)
+          : Effect.zipRight(warnOnce(wanted), dial(dialler, key, wanted))
+      }
+    }
+  })
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: (options?: NodeConnectorOptions) => Layer.Layer<Connector> = (options) =>
+  options === undefined ? usual : Layer.scoped(Connector, make(options))
+
+const usual = Layer.scoped(Connector, make())
+
+/**
+ * No canceler: an interruption between registering and waiting would skip it. Whether the wait ends with an
+ * interruption, before or after the connection is there, `abort` closes what is open.
+ */
+const dial = (
+  dialler: Dialler,
+  key: ConnectionKey,
+  identity: NodeTlsIdentity | undefined
+): Effect.Effect<Connection, ConnectError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      let current: Dial | undefined
+      const opened = Effect.async<Connection, ConnectError>((resume) => {
+        current = new Dial(dialler, key, identity, {
+          onOpened: (connection) => resume(Effect.succeed(connection)),
+          onFailed: (error) => resume(Effect.fail(error))
+        })
+        current.start()
+      })
+      return Effect.matchCauseEffect(restore(opened), {
+        onFailure: (cause) => {
+          current?.abort()
+          return Effect.failCause(cause)
+        },
+        onSuccess: (connection) =>
+          Effect.as(
+            Effect.addFinalizer(() => Effect.sync(() => connection.destroy("the scope was closed"))),
+            connection
+          )
+      })
+    })
+  )
+
+const warnOnce = (identity: NodeTlsIdentity): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (identity.verifies || identity.warned) return Effect.void
+    identity.warned = true
+    return Effect.logWarning(
+      `TLS certificates are not verified for the identity "${identity.label}": whoever sits on the way can read and change everything`
+    )
+  })

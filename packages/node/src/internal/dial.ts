@@ -1,0 +1,149 @@
+/**
+ * A dial: name look-up, then the race. Callbacks only, so that leaving it closes everything in the same call, whatever
+ * stage it is in.
+ *
+ * @internal
+ */
+
+import * as Net from "node:net"
+import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
+import type { ConnectError } from "@hotaru/pool/PoolError"
+import * as Cause from "effect/Cause"
+import { type Address, type FamilyPreference, inDialOrder } from "./addresses.js"
+import type { SocketSettings, Target, TlsTarget } from "./attempt.js"
+import { type AttemptFailure, isOurs, ofAttempts, ofDefect, ofLookup, refused } from "./dialErrors.js"
+import type { Failures } from "./failures.js"
+import type { Answer, Lookups } from "./lookups.js"
+import { Race } from "./race.js"
+import type { SocketConnection } from "./socketConnection.js"
+import { type NodeTlsIdentity, withoutDot } from "./tlsIdentity.js"
+
+/** What all dials of a connector share. */
+export interface Dialler {
+  readonly lookups: Lookups
+  readonly failures: Failures
+  readonly settings: SocketSettings
+  readonly preference: FamilyPreference
+  readonly localAddress: string | undefined
+}
+
+export interface DialOwner {
+  onOpened(connection: SocketConnection): void
+  onFailed(error: ConnectError): void
+}
+
+export class Dial {
+  private race: Race | undefined
+  private stopWaiting: (() => void) | undefined
+  private connection: SocketConnection | undefined
+  private over = false
+  private readonly startedAt = performance.now()
+
+  constructor(
+    private readonly dialler: Dialler,
+    private readonly key: ConnectionKey,
+    private readonly identity: NodeTlsIdentity | undefined,
+    private readonly owner: DialOwner
+  ) {}
+
+  start(): void {
+    const { host, socketPath } = this.key
+    if (socketPath !== undefined) return this.run([this.target(socketPath, undefined)])
+    const stop = this.dialler.lookups.get(host, (answer, rotation) => this.onAnswer(answer, rotation))
+    // An answer at hand has come within the call.
+    if (this.race === undefined && !this.over) this.stopWaiting = stop
+  }
+
+  /** Closes whatever is open, synchronously; also a connection that was opened and not taken over. */
+  abort(): void {
+    this.over = true
+    this.stopWaiting?.()
+    this.race?.abort()
+    this.connection?.destroy("aborted")
+  }
+
+  private onAnswer(answer: Answer, rotation: number): void {
+    this.stopWaiting = undefined
+    if (this.over) return
+    if (answer._tag === "Failure") {
+      const failure = Cause.failureOrCause(answer.cause)
+      return this.fail(
+        failure._tag === "Left" ? ofLookup(this.key, failure.left) : ofDefect(this.key, Cause.squash(failure.right))
+      )
+    }
+    const { failures, preference } = this.dialler
+    const { port } = this.key
+    const ordered = inDialOrder(answer.value, {
+      preference,
+      rotation,
+      failedLately: (address) => failures.has(placeOf(address, port))
+    })
+    const reachable = this.fromHere(ordered)
+    if (reachable.length > 0) return this.run(reachable.map(({ address }) => this.target(address, port)))
+    this.fail(this.noAddress(answer.value, ordered))
+  }
+
+  /** A local address reaches its own family only. */
+  private fromHere(addresses: ReadonlyArray<Address>): ReadonlyArray<Address> {
+    const local = this.localAddress()
+    if (local === undefined) return addresses
+    const family = Net.isIP(local)
+    return addresses.filter((each) => each.family === family)
+  }
+
+  private noAddress(all: ReadonlyArray<Address>, wanted: ReadonlyArray<Address>): ConnectError {
+    if (all.length === 0) return refused(this.key, "dns", "the name has no address", false, "ENODATA")
+    if (wanted.length === 0)
+      return refused(this.key, "dns", `the name has no address of the family wanted (${this.dialler.preference})`, true)
+    return refused(
+      this.key,
+      "tcp",
+      `no address of the name can be reached from ${this.localAddress()}`,
+      true,
+      "EADDRNOTAVAIL"
+    )
+  }
+
+  private localAddress(): string | undefined {
+    return this.key.localAddress ?? this.dialler.localAddress
+  }
+
+  private target(address: string, port: number | undefined): Target {
+    return { address, port, localAddress: this.localAddress(), tls: this.tls(), settings: this.dialler.settings }
+  }
+
+  private tls(): TlsTarget | undefined {
+    const { host, port, socketPath } = this.key
+    if (this.identity === undefined) return undefined
+    const place = `${host}|${port}|${socketPath ?? ""}`
+    return { identity: this.identity, name: this.identity.servername ?? withoutDot(host), place }
+  }
+
+  private run(targets: ReadonlyArray<Target>): void {
+    this.race = new Race(targets, this.key.socketPath === undefined ? performance.now() - this.startedAt : 0, this)
+    this.race.start()
+  }
+
+  onWon(connection: SocketConnection): void {
+    this.connection = connection
+    const { remoteAddress, remotePort } = connection.facts
+    if (remoteAddress !== undefined && remotePort !== undefined)
+      this.dialler.failures.clear(placeOf(remoteAddress, remotePort))
+    this.owner.onOpened(connection)
+  }
+
+  onFailure({ address, cause }: AttemptFailure): void {
+    if (this.key.socketPath === undefined && !isOurs(cause)) this.dialler.failures.add(placeOf(address, this.key.port))
+  }
+
+  onLost(failures: ReadonlyArray<AttemptFailure>): void {
+    this.fail(ofAttempts(this.key, failures))
+  }
+
+  private fail(error: ConnectError): void {
+    this.over = true
+    this.owner.onFailed(error)
+  }
+}
+
+const placeOf = (address: string, port: number): string => `${address}|${port}`

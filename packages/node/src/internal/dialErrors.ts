@@ -1,0 +1,108 @@
+/**
+ * What went wrong while dialling, in the pool's words.
+ *
+ * @internal
+ */
+import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
+import { ConnectError, type ConnectPhase } from "@hotaru/pool/PoolError"
+import type { ResolveError } from "../Resolver.js"
+
+/** Codes of failures that are our own and say nothing about the peer. */
+const ours = new Set([
+  "EMFILE",
+  "ENFILE",
+  "ENOBUFS",
+  "ENOMEM",
+  "EADDRNOTAVAIL",
+  "EADDRINUSE",
+  "EACCES",
+  "EPERM",
+  "EINVAL",
+  "EAFNOSUPPORT"
+])
+
+const words: { readonly [code: string]: string } = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "the peer reset the connection",
+  ETIMEDOUT: "the peer did not answer",
+  EHOSTUNREACH: "the host cannot be reached",
+  ENETUNREACH: "the network cannot be reached",
+  ENOENT: "there is no such socket",
+  EMFILE: "this process has no file descriptors left",
+  ENFILE: "this system has no file descriptors left",
+  EADDRNOTAVAIL: "no local address or port is left to dial from",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  CERT_HAS_EXPIRED: "the certificate has expired",
+  CERT_NOT_YET_VALID: "the certificate is not valid yet",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is self-signed",
+  SELF_SIGNED_CERT_IN_CHAIN: "the certificate's chain ends in an unknown self-signed root",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the certificate's issuer is unknown",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the certificate's issuer is unknown"
+}
+
+/** How an attempt to dial one address failed. */
+export interface AttemptFailure {
+  readonly phase: "tcp" | "tls"
+  /** An IP literal or a socket path. */
+  readonly address: string
+  readonly cause: Error
+}
+
+const codeOf = (cause: unknown): string | undefined => {
+  const code = (cause as { readonly code?: unknown } | undefined)?.code
+  return typeof code === "string" ? code : undefined
+}
+
+export const isOurs = (cause: unknown): boolean => {
+  const code = codeOf(cause)
+  return code !== undefined && ours.has(code)
+}
+
+const inWords = (cause: Error): string => {
+  const code = codeOf(cause)
+  const known = code === undefined ? undefined : words[code]
+  // A TLS failure's own message says more than the code it borrows (a reset, mostly).
+  return known === undefined || (code === "ECONNRESET" && cause.message.includes("TLS"))
+    ? cause.message
+    : `${known} (${code})`
+}
+
+/** All addresses have failed: the error is that of the one that got furthest, and names the others. */
+export const ofAttempts = (key: ConnectionKey, failures: ReadonlyArray<AttemptFailure>): ConnectError => {
+  const first =
+    failures.find(({ phase }) => phase === "tls") ?? failures.find(({ cause }) => !isOurs(cause)) ?? failures[0]
+  if (first === undefined) return refused(key, "dns", "the name has no address")
+  const others = failures.filter((each) => each !== first).map(({ address, cause }) => `${address}: ${inWords(cause)}`)
+  return new ConnectError({
+    key,
+    phase: first.phase,
+    code: codeOf(first.cause),
+    address: first.address,
+    detail: inWords(first.cause) + (others.length === 0 ? "" : `; before or beside it ${others.join(", ")}`),
+    local: first.phase === "tcp" && failures.every(({ cause }) => isOurs(cause)),
+    cause: first.cause
+  })
+}
+
+export const ofLookup = (key: ConnectionKey, error: ResolveError): ConnectError =>
+  new ConnectError({
+    key,
+    phase: "dns",
+    code: error.code,
+    detail: error.message,
+    local: error.denied === true,
+    cause: error
+  })
+
+export const ofDefect = (key: ConnectionKey, defect: unknown): ConnectError =>
+  new ConnectError({ key, phase: "dns", detail: `the resolver failed: ${String(defect)}`, local: true, cause: defect })
+
+/** Refused before anything was dialled. */
+export const refused = (
+  key: ConnectionKey,
+  phase: ConnectPhase,
+  detail: string,
+  local = false,
+  code?: string
+): ConnectError => new ConnectError({ key, phase, code, detail, local })

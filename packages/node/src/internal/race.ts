@@ -1,0 +1,83 @@
+/**
+ * RFC 8305: several addresses, in parallel but not all at once; the first connection wins.
+ *
+ * @internal
+ */
+import { Attempt, type Target } from "./attempt.js"
+import type { AttemptFailure } from "./dialErrors.js"
+import type { SocketConnection } from "./socketConnection.js"
+
+/** An address has this long for a sign of life before the next one is tried beside it. Milliseconds. */
+export const attemptDelay = 250
+
+export interface RaceOwner {
+  /** Synchronously, and once, unless the race was aborted. */
+  onWon(connection: SocketConnection): void
+  onLost(failures: ReadonlyArray<AttemptFailure>): void
+  /** One address failed, whatever becomes of the race. */
+  onFailure(failure: AttemptFailure): void
+}
+
+export class Race {
+  private readonly running = new Set<Attempt>()
+  private readonly failures: Array<AttemptFailure> = []
+  private next = 0
+  private timer: NodeJS.Timeout | undefined
+  private over = false
+
+  constructor(
+    private readonly targets: ReadonlyArray<Target>,
+    private readonly dns: number,
+    private readonly owner: RaceOwner
+  ) {}
+
+  start(): void {
+    this.advance()
+  }
+
+  /** Closes whatever is open, synchronously. */
+  abort(): void {
+    this.over = true
+    clearTimeout(this.timer)
+    for (const attempt of this.running) attempt.abort()
+    this.running.clear()
+  }
+
+  onProgress(): void {
+    // A handshake is under way here: the next address waits another delay for it, or every distant server would be
+    // dialled twice.
+    this.schedule()
+  }
+
+  onOpened(attempt: Attempt, connection: SocketConnection): void {
+    this.running.delete(attempt)
+    this.abort()
+    this.owner.onWon(connection)
+  }
+
+  onFailed(attempt: Attempt, failure: AttemptFailure): void {
+    this.running.delete(attempt)
+    this.failures.push(failure)
+    this.owner.onFailure(failure)
+    if (this.next < this.targets.length) this.advance()
+    else if (this.running.size === 0) {
+      this.abort()
+      this.owner.onLost(this.failures)
+    }
+  }
+
+  private advance(): void {
+    const target = this.targets[this.next++]
+    if (target === undefined || this.over) return
+    const attempt = new Attempt(target, this.dns, this)
+    this.running.add(attempt)
+    this.schedule()
+    attempt.start()
+  }
+
+  private schedule(): void {
+    clearTimeout(this.timer)
+    // With one address, or at the last one, there is nothing to wait for.
+    this.timer = this.next < this.targets.length ? setTimeout(() => this.advance(), attemptDelay) : undefined
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * Where sockets read into. All share one buffer, because what is read is consumed before the next socket reads. A
+ * connection that is reading much gets a buffer of its own, which can be given away instead of copied.
+ *
+ * @internal
+ */
+
+/** 64 KiB: what one read of the event loop takes at most. */
+export const readSize = 65536
+
+/** What every idle connection, and every connection reading little, reads into. Never given away. */
+export const sharedBuffer = new Uint8Array(readSize)
+
+/** A read of at least this is a large one. */
+const large = readSize / 2
+
+/**
+ * What a chunk may have in front of it inside a buffer that is given away: a chunk-size line. Anything longer could be
+ * the head of a response, with its cookies, and would be visible through `chunk.buffer`.
+ */
+const prefix = 16
+
+/** Which buffer to read into next: a private one after a large read, so that the chunk after it need not be copied. */
+export const nextBuffer = (current: Uint8Array | undefined, lastRead: number, parked: boolean): Uint8Array => {
+  if (lastRead < large || parked) return sharedBuffer
+  // Not from an uninitialised slab: what surrounds a chunk can be seen.
+  return current === undefined || current === sharedBuffer ? new Uint8Array(readSize) : current
+}
+
+/** Whether the buffer may be given away with this view of it. */
+export const mayGiveAway = (buffer: Uint8Array | undefined, view: Uint8Array): boolean =>
+  buffer !== undefined &&
+  buffer !== sharedBuffer &&
+  view.buffer === buffer.buffer &&
+  view.byteLength >= large &&
+  view.byteOffset <= prefix
+
+/** A copy in an `ArrayBuffer` of its own, exactly as long. (`Buffer.prototype.slice` would be a view.) */
+export const copyOf = (view: Uint8Array): Uint8Array => Uint8Array.prototype.slice.call(view)

@@ -1,0 +1,36 @@
+/**
+ * Look-ups by the resolver, as callbacks.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import type * as Scope from "effect/Scope"
+import type { ResolveError, ResolverShape } from "../Resolver.js"
+import { type Address, canonical } from "./addresses.js"
+import type { Answer } from "./lookups.js"
+
+/**
+ * Look-ups run in fibers of the connector's own, with its context: which request asked first must not matter. They end
+ * with its scope.
+ */
+export const starter = (
+  resolver: ResolverShape
+): Effect.Effect<(host: string, done: (answer: Answer) => void) => void, never, Scope.Scope> =>
+  Effect.map(FiberSet.makeRuntime<never, ReadonlyArray<Address>, ResolveError>(), (run) => (host, done) => {
+    run(
+      Effect.map(
+        Effect.suspend(() => resolver.lookup(host)),
+        usable
+      )
+    ).addObserver((exit) => done(exit))
+  })
+
+const usable = (addresses: ReadonlyArray<string>): ReadonlyArray<Address> => {
+  const seen = new Map<string, Address>()
+  for (const literal of addresses) {
+    const address = canonical(literal)
+    if (address !== undefined) seen.set(address.address, address)
+  }
+  return [...seen.values()]
+}

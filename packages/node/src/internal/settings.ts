@@ -1,0 +1,49 @@
+/**
+ * The connector's options, checked and with defaults filled in.
+ *
+ * @internal
+ */
+
+import * as Net from "node:net"
+import { InvalidPoolConfig } from "@hotaru/pool/PoolError"
+import * as Duration from "effect/Duration"
+import type { NodeConnectorOptions } from "../NodeConnector.js"
+import type { FamilyPreference } from "./addresses.js"
+import type { SocketSettings } from "./attempt.js"
+import { make, type NodeTlsIdentity } from "./tlsIdentity.js"
+
+export interface ConnectorSettings {
+  readonly identity: NodeTlsIdentity
+  readonly settings: SocketSettings
+  readonly preference: FamilyPreference
+  readonly localAddress: string | undefined
+}
+
+const preferences: ReadonlyArray<FamilyPreference> = ["any", "prefer-ipv4", "prefer-ipv6", "ipv4", "ipv6"]
+
+/** Throws an `InvalidPoolConfig`. */
+export const settingsOf = (options: NodeConnectorOptions): ConnectorSettings => {
+  const { family = "any", localAddress, noDelay = true } = options
+  if (!preferences.includes(family)) throw refused("family", family, `one of ${preferences.join(", ")}`)
+  if (typeof noDelay !== "boolean") throw refused("noDelay", noDelay, "true or false")
+  if (localAddress !== undefined && Net.isIP(localAddress) === 0)
+    throw refused("localAddress", localAddress, "an IP address")
+  return {
+    identity: make(options.tls),
+    settings: { noDelay, keepAlive: keepAliveOf(options.keepAlive ?? "60 seconds") },
+    preference: family,
+    localAddress
+  }
+}
+
+/** The system counts in whole seconds, and takes less than one for "never". */
+const keepAliveOf = (keepAlive: Duration.DurationInput | false): number | undefined => {
+  if (keepAlive === false) return undefined
+  const decoded = Duration.decodeUnknown(keepAlive)
+  const millis = decoded._tag === "None" ? Number.NaN : Duration.toMillis(decoded.value)
+  if (millis >= 1000 && millis <= 32_767_000) return millis
+  throw refused("keepAlive", keepAlive, "false, or a duration from 1 second to 32767 seconds")
+}
+
+const refused = (field: string, value: unknown, expected: string) =>
+  new InvalidPoolConfig({ field: `connector.${field}`, value, expected })
