@@ -5,7 +5,9 @@
  */
 import type { ConnectionFacts } from "@hotaru/pool/Connection"
 import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
+import * as ConnectionPool from "@hotaru/pool/ConnectionPool"
 import { Connector } from "@hotaru/pool/Connector"
+import type { PoolConfig } from "@hotaru/pool/PoolConfig"
 import type { ConnectPhase } from "@hotaru/pool/PoolError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -156,3 +158,32 @@ export const layerWith = (options: FakeNetworkOptions): Layer.Layer<Connector | 
  * @category layers
  */
 export const layer: Layer.Layer<Connector | FakeNetwork> = layerWith({})
+
+/**
+ * A pool on a fake network. Two defaults differ from a pool's own, so that a test is the same each time and ends at
+ * once: `lifetimeJitter` is 0, because `TestContext` does not fix `Random`, and `drainTimeout` is 0, because nobody moves
+ * a test's clock while a layer closes.
+ *
+ * @example
+ * ```ts
+ * import { ConnectionKey, ConnectionPool } from "@hotaru/pool"
+ * import { FakeNetwork } from "@hotaru/testing"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const network = yield* FakeNetwork.FakeNetwork
+ *   const pool = yield* ConnectionPool.ConnectionPool
+ *   network.autoAccept()
+ *   yield* Effect.scoped(pool.acquire(ConnectionKey.make({ host: "api.example.com", port: 443, useTls: true })))
+ *   return yield* pool.stats
+ * }).pipe(Effect.provide(FakeNetwork.poolLayer({ maxConnectionsPerHost: 2 })))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const poolLayer = (
+  config?: Partial<PoolConfig>,
+  options: FakeNetworkOptions = {}
+): Layer.Layer<ConnectionPool.ConnectionPool | Connector | FakeNetwork> =>
+  Layer.provideMerge(ConnectionPool.layer({ lifetimeJitter: 0, drainTimeout: 0, ...config }), layerWith(options))

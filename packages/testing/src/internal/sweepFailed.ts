@@ -1,0 +1,3 @@
+export class SweepFailed extends Error {
+  override readonly name = "SweepFailed"
+}
