@@ -1,4 +1,4 @@
-import { HttpBody, HttpClient, HttpClientRequest, HttpClientResponse, Headers, UrlParams } from "@effect/platform"
+import { Headers, HttpBody, HttpClient, HttpClientRequest, HttpClientResponse, UrlParams } from "@effect/platform"
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -12,7 +12,7 @@ overPeers("the request line and the head", (behaves) => {
   for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const) {
     behaves(
       `${method} goes out as ${method}`,
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const server = yield* serve(echo)
         yield* run(HttpClientRequest.make(method)(`${server.url}/path`))
         assert.strictEqual(server.last.method, method)
@@ -24,7 +24,7 @@ overPeers("the request line and the head", (behaves) => {
 
   behaves(
     "every short-hand of the client sends its method",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       const client = yield* HttpClient.HttpClient
       yield* Effect.flatMap(client.get(server.url), (_) => _.text)
@@ -34,25 +34,31 @@ overPeers("the request line and the head", (behaves) => {
       yield* Effect.flatMap(client.patch(server.url, { body: HttpBody.text("c") }), (_) => _.text)
       yield* Effect.flatMap(client.del(server.url), (_) => _.text)
       yield* Effect.flatMap(client.options(server.url), (_) => _.text)
-      assert.deepStrictEqual(server.requests.map((_) => [_.method, _.text]), [
-        ["GET", ""],
-        ["HEAD", ""],
-        ["POST", "a"],
-        ["PUT", "b"],
-        ["PATCH", "c"],
-        ["DELETE", ""],
-        ["OPTIONS", ""]
-      ])
+      assert.deepStrictEqual(
+        server.requests.map((_) => [_.method, _.text]),
+        [
+          ["GET", ""],
+          ["HEAD", ""],
+          ["POST", "a"],
+          ["PUT", "b"],
+          ["PATCH", "c"],
+          ["DELETE", ""],
+          ["OPTIONS", ""]
+        ]
+      )
     })
   )
 
   behaves(
     "the accessors of the module and of the service are the same",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       yield* Effect.flatMap(HttpClient.get(`${server.url}/a`, { headers: { "x-a": "1" } }), (_) => _.text)
       yield* Effect.flatMap(HttpClient.post(`${server.url}/b`), (_) => _.text)
-      assert.deepStrictEqual(server.requests.map((_) => `${_.method} ${_.target}`), ["GET /a", "POST /b"])
+      assert.deepStrictEqual(
+        server.requests.map((_) => `${_.method} ${_.target}`),
+        ["GET /a", "POST /b"]
+      )
       assert.strictEqual(server.requests[0]!.header("x-a"), "1")
     })
   )
@@ -60,7 +66,7 @@ overPeers("the request line and the head", (behaves) => {
   for (const method of ["POST", "PUT", "PATCH"] as const) {
     behaves(
       `an empty ${method} says content-length: 0`,
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const server = yield* serve(echo)
         yield* run(HttpClientRequest.make(method)(server.url))
         assert.strictEqual(server.last.header("content-length"), "0")
@@ -69,11 +75,9 @@ overPeers("the request line and the head", (behaves) => {
     )
     behaves(
       `a ${method} with zero bytes says content-length: 0`,
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const server = yield* serve(echo)
-        yield* run(
-          HttpClientRequest.make(method)(server.url).pipe(HttpClientRequest.bodyUint8Array(new Uint8Array(0)))
-        )
+        yield* run(HttpClientRequest.make(method)(server.url).pipe(HttpClientRequest.bodyUint8Array(new Uint8Array(0))))
         assert.strictEqual(server.last.header("content-length"), "0")
         assert.isUndefined(server.last.header("transfer-encoding"))
       })
@@ -82,7 +86,7 @@ overPeers("the request line and the head", (behaves) => {
 
   behaves(
     "GET, HEAD and DELETE without a body announce none",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       for (const method of ["GET", "HEAD", "DELETE"] as const) {
         yield* run(HttpClientRequest.make(method)(server.url))
@@ -94,21 +98,27 @@ overPeers("the request line and the head", (behaves) => {
 
   behaves(
     "host names the authority of the URL, once and first",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       yield* run(HttpClientRequest.get(server.url))
       const hosts = server.last.headers.filter(([name]) => name.toLowerCase() === "host")
-      assert.deepStrictEqual(hosts.map(([, value]) => value), [`127.0.0.1:${server.port}`])
+      assert.deepStrictEqual(
+        hosts.map(([, value]) => value),
+        [`127.0.0.1:${server.port}`]
+      )
       assert.strictEqual(server.last.headers[0]![0].toLowerCase(), "host")
     }),
     {
       node: {
         because: "node:http sends host after the caller's own fields",
-        instead: Effect.gen(function*() {
+        instead: Effect.gen(function* () {
           const server = yield* serve(echo)
           yield* run(HttpClientRequest.get(server.url))
           const hosts = server.last.headers.filter(([name]) => name.toLowerCase() === "host")
-          assert.deepStrictEqual(hosts.map(([, value]) => value), [`127.0.0.1:${server.port}`])
+          assert.deepStrictEqual(
+            hosts.map(([, value]) => value),
+            [`127.0.0.1:${server.port}`]
+          )
         })
       }
     }
@@ -116,17 +126,20 @@ overPeers("the request line and the head", (behaves) => {
 
   behaves(
     "a host of the caller's own replaces it",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       yield* run(HttpClientRequest.get(server.url, { headers: { host: "virtual.test" } }))
       const hosts = server.last.headers.filter(([name]) => name.toLowerCase() === "host")
-      assert.deepStrictEqual(hosts.map(([, value]) => value), ["virtual.test"])
+      assert.deepStrictEqual(
+        hosts.map(([, value]) => value),
+        ["virtual.test"]
+      )
     })
   )
 
   behaves(
     "headers arrive with their values as given, in lower case",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       yield* run(
         HttpClientRequest.get(server.url).pipe(
@@ -146,7 +159,7 @@ overPeers("the request line and the head", (behaves) => {
 
   behaves(
     "nothing is said about encodings, and nothing is decoded",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve((_, reply) => reply.send({ headers: { "content-encoding": "gzip" }, body: "raw" }))
       const text = yield* run(HttpClientRequest.get(server.url))
       assert.isUndefined(server.last.header("accept-encoding"))
@@ -156,7 +169,7 @@ overPeers("the request line and the head", (behaves) => {
 
   behaves(
     "basic and bearer authorization arrive",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       yield* run(HttpClientRequest.get(server.url).pipe(HttpClientRequest.basicAuth("user", "pass")))
       assert.strictEqual(server.last.header("authorization"), "Basic dXNlcjpwYXNz")
@@ -169,7 +182,7 @@ overPeers("the request line and the head", (behaves) => {
 overPeers("the target", (behaves) => {
   behaves(
     "query parameters of the URL and of the request are joined",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       yield* run(
         HttpClientRequest.get(`${server.url}/find?a=1`, { urlParams: { b: "two words", c: ["x", "y"] } }).pipe(
@@ -182,12 +195,15 @@ overPeers("the target", (behaves) => {
 
   behaves(
     "setUrlParams replaces what was set before",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       yield* run(
-        HttpClientRequest.get(server.url, { urlParams: UrlParams.fromInput([["a", "1"], ["a", "2"]]) }).pipe(
-          HttpClientRequest.setUrlParams({ a: "3" })
-        )
+        HttpClientRequest.get(server.url, {
+          urlParams: UrlParams.fromInput([
+            ["a", "1"],
+            ["a", "2"]
+          ])
+        }).pipe(HttpClientRequest.setUrlParams({ a: "3" }))
       )
       assert.strictEqual(server.last.target, "/?a=3")
     })
@@ -195,7 +211,7 @@ overPeers("the target", (behaves) => {
 
   behaves(
     "a path is escaped where it must be and left alone where it is escaped",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       yield* run(HttpClientRequest.get(`${server.url}/a b/%2F/\u00fc`))
       assert.strictEqual(server.last.target, "/a%20b/%2F/%C3%BC")
@@ -204,7 +220,7 @@ overPeers("the target", (behaves) => {
 
   behaves(
     "an URL without a path asks for /",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       yield* run(HttpClientRequest.get(server.url))
       assert.strictEqual(server.last.target, "/")
@@ -213,7 +229,7 @@ overPeers("the target", (behaves) => {
 
   behaves(
     "the fragment stays at home",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       yield* run(HttpClientRequest.get(`${server.url}/page?q=1#part`))
       assert.strictEqual(server.last.target, "/page?q=1")
@@ -223,7 +239,7 @@ overPeers("the target", (behaves) => {
     {
       undici: {
         because: "the platform's undici layer sends the fragment",
-        instead: Effect.gen(function*() {
+        instead: Effect.gen(function* () {
           const server = yield* serve(echo)
           yield* run(HttpClientRequest.get(`${server.url}/page?q=1#part`))
           assert.strictEqual(server.last.target, "/page?q=1#part")
@@ -234,7 +250,7 @@ overPeers("the target", (behaves) => {
 
   behaves(
     "an URL object will do",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       yield* run(HttpClientRequest.get(new URL("/object?x=1", server.url)))
       assert.strictEqual(server.last.target, "/object?x=1")
@@ -243,7 +259,7 @@ overPeers("the target", (behaves) => {
 
   behaves(
     "user and password of the URL become basic authorization",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       yield* run(HttpClientRequest.get(`http://user:p%40ss@127.0.0.1:${server.port}/`))
       assert.strictEqual(server.last.header("authorization"), `Basic ${btoa("user:p@ss")}`)
@@ -252,7 +268,7 @@ overPeers("the target", (behaves) => {
     {
       undici: {
         because: "the platform's undici layer drops user info",
-        instead: Effect.gen(function*() {
+        instead: Effect.gen(function* () {
           const server = yield* serve(echo)
           yield* run(HttpClientRequest.get(`http://user:p%40ss@127.0.0.1:${server.port}/`))
           assert.isUndefined(server.last.header("authorization"))
@@ -263,7 +279,7 @@ overPeers("the target", (behaves) => {
 
   behaves(
     "mapRequest with prependUrl makes a client of one server",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       const client = (yield* HttpClient.HttpClient).pipe(
         HttpClient.mapRequest(HttpClientRequest.prependUrl(`${server.url}/api`)),
@@ -280,7 +296,7 @@ overPeers("the target", (behaves) => {
 
   behaves(
     "the response knows the request it answers",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve(echo)
       const request = HttpClientRequest.get(`${server.url}/me`)
       const response = yield* HttpClient.execute(request)

@@ -1,4 +1,11 @@
-import { Cookies, HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse, UrlParams } from "@effect/platform"
+import {
+  Cookies,
+  HttpClient,
+  HttpClientError,
+  HttpClientRequest,
+  HttpClientResponse,
+  UrlParams
+} from "@effect/platform"
 import { assert } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -20,7 +27,7 @@ const text = (bytes: Iterable<Uint8Array>) => Buffer.concat([...bytes]).toString
 overPeers("what a response says of itself", (behaves) => {
   behaves(
     "its status",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* serve((request, reply) => reply.send({ status: Number(request.target.slice(1)) }))
       for (const status of [200, 201, 299, 301, 400, 404, 500, 599]) {
         const response = yield* HttpClient.get(`${server.url}/${status}`)
@@ -32,9 +39,14 @@ overPeers("what a response says of itself", (behaves) => {
 
   behaves(
     "its headers, in lower case, repeated ones joined",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* answering({
-        headers: [["X-One", "1"], ["X-Many", "a"], ["x-many", "b"], ["X-Empty", ""]]
+        headers: [
+          ["X-One", "1"],
+          ["X-Many", "a"],
+          ["x-many", "b"],
+          ["X-Empty", ""]
+        ]
       })
       const response = yield* get(server)
       assert.strictEqual(response.headers["x-one"], "1")
@@ -47,7 +59,7 @@ overPeers("what a response says of itself", (behaves) => {
 
   behaves(
     "white space around a header's value is no part of it",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const response = yield* get(yield* answering({ headers: { "x-space": "  v \t " } }))
       assert.strictEqual(response.headers["x-space"], "v")
       yield* response.text
@@ -55,7 +67,7 @@ overPeers("what a response says of itself", (behaves) => {
     {
       undici: {
         because: "undici keeps it behind the value",
-        instead: Effect.gen(function*() {
+        instead: Effect.gen(function* () {
           const response = yield* get(yield* answering({ headers: { "x-space": "  v \t " } }))
           assert.strictEqual(response.headers["x-space"], "v \t ")
         })
@@ -65,7 +77,7 @@ overPeers("what a response says of itself", (behaves) => {
 
   behaves(
     "a header is found by its schema",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* answering({ headers: { "x-count": "7" } })
       const response = yield* get(server)
       const decoded = yield* HttpClientResponse.schemaHeaders(Schema.Struct({ "x-count": Schema.NumberFromString }))(
@@ -78,9 +90,13 @@ overPeers("what a response says of itself", (behaves) => {
 
   behaves(
     "its cookies, one for each set-cookie",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* answering({
-        headers: [["Set-Cookie", "a=1; Path=/; HttpOnly"], ["set-cookie", "b=2; Max-Age=60"], ["x", "y"]]
+        headers: [
+          ["Set-Cookie", "a=1; Path=/; HttpOnly"],
+          ["set-cookie", "b=2; Max-Age=60"],
+          ["x", "y"]
+        ]
       })
       const response = yield* get(server)
       assert.deepStrictEqual(Cookies.toRecord(response.cookies), { a: "1", b: "2" })
@@ -93,7 +109,7 @@ overPeers("what a response says of itself", (behaves) => {
 
   behaves(
     "no cookies where none are set",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const response = yield* get(yield* answering({}))
       assert.isTrue(Cookies.isEmpty(response.cookies))
       yield* response.text
@@ -102,7 +118,7 @@ overPeers("what a response says of itself", (behaves) => {
 
   behaves(
     "the address of the peer",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const response = yield* get(yield* answering({}))
       assert.strictEqual(Option.getOrNull(response.remoteAddress), "127.0.0.1")
       yield* response.text
@@ -110,7 +126,7 @@ overPeers("what a response says of itself", (behaves) => {
     {
       undici: {
         because: "the platform's undici layer does not know it",
-        instead: Effect.gen(function*() {
+        instead: Effect.gen(function* () {
           const response = yield* get(yield* answering({}))
           assert.isNull(Option.getOrNull(response.remoteAddress))
         })
@@ -120,7 +136,7 @@ overPeers("what a response says of itself", (behaves) => {
 
   behaves(
     "as JSON: request and status",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const response = yield* get(yield* answering({ status: 201 }))
       yield* response.text
       const shown = response.toJSON() as any
@@ -135,7 +151,7 @@ overPeers("what a response says of itself", (behaves) => {
 overPeers("reading a body", (behaves) => {
   behaves(
     "text decodes UTF-8",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const response = yield* get(yield* answering({ body: "gr\u00fc\u00df \u{1f600}" }))
       assert.strictEqual(yield* response.text, "gr\u00fc\u00df \u{1f600}")
     })
@@ -143,7 +159,7 @@ overPeers("reading a body", (behaves) => {
 
   behaves(
     "a character cut in two by chunks is one",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* answeringRaw(
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n\xc3\r\n1\r\n\xbc\r\n0\r\n\r\n"
       )
@@ -153,7 +169,7 @@ overPeers("reading a body", (behaves) => {
 
   behaves(
     "text a second time gives the same",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const response = yield* get(yield* answering({ body: "once" }))
       assert.strictEqual(yield* response.text, "once")
       assert.strictEqual(yield* response.text, "once")
@@ -162,15 +178,15 @@ overPeers("reading a body", (behaves) => {
 
   behaves(
     "json parses",
-    Effect.gen(function*() {
-      const response = yield* get(yield* answering({ body: "{\"a\":[1,null]}" }))
+    Effect.gen(function* () {
+      const response = yield* get(yield* answering({ body: '{"a":[1,null]}' }))
       assert.deepStrictEqual(yield* response.json, { a: [1, null] })
     })
   )
 
   behaves(
     "json of an empty body is null",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const response = yield* get(yield* answering({ body: "" }))
       assert.isNull(yield* response.json)
     })
@@ -178,7 +194,7 @@ overPeers("reading a body", (behaves) => {
 
   behaves(
     "json of what is none is a decode error that knows request and response",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const response = yield* get(yield* answering({ body: "{nonsense" }))
       const error = yield* Effect.flip(response.json)
       assert.instanceOf(error, HttpClientError.ResponseError)
@@ -190,7 +206,7 @@ overPeers("reading a body", (behaves) => {
 
   behaves(
     "text and json of one response",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const response = yield* get(yield* answering({ body: "[1]" }))
       assert.strictEqual(yield* response.text, "[1]")
       assert.deepStrictEqual(yield* response.json, [1])
@@ -199,8 +215,8 @@ overPeers("reading a body", (behaves) => {
 
   behaves(
     "schemaBodyJson, schemaJson and matchStatus decode",
-    Effect.gen(function*() {
-      const server = yield* answering({ status: 201, headers: { "x-a": "b" }, body: "{\"n\":\"5\"}" })
+    Effect.gen(function* () {
+      const server = yield* answering({ status: 201, headers: { "x-a": "b" }, body: '{"n":"5"}' })
       const Body = Schema.Struct({ n: Schema.NumberFromString })
       assert.deepStrictEqual(yield* Effect.flatMap(get(server), HttpClientResponse.schemaBodyJson(Body)), { n: 5 })
       const whole = yield* Effect.flatMap(
@@ -215,7 +231,7 @@ overPeers("reading a body", (behaves) => {
           orElse: () => Effect.succeed("else")
         })
       )
-      assert.strictEqual(matched, "ok {\"n\":\"5\"}")
+      assert.strictEqual(matched, 'ok {"n":"5"}')
       const error = yield* Effect.flip(
         Effect.flatMap(get(server), HttpClientResponse.schemaBodyJson(Schema.Struct({ m: Schema.String })))
       )
@@ -225,7 +241,7 @@ overPeers("reading a body", (behaves) => {
 
   behaves(
     "arrayBuffer is exactly the body",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const body = Uint8Array.from({ length: 300 }, (_, i) => i % 256)
       const response = yield* get(yield* answering({ headers: { "x-secret": "head" }, body }))
       const buffer: ArrayBuffer = yield* response.arrayBuffer
@@ -236,7 +252,7 @@ overPeers("reading a body", (behaves) => {
     {
       node: {
         because: "the platform's node layer answers with a Buffer view over a larger slab",
-        instead: Effect.gen(function*() {
+        instead: Effect.gen(function* () {
           const response = yield* get(yield* answering({ body: "abc" }))
           const buffer = yield* response.arrayBuffer
           assert.strictEqual(Buffer.from(new Uint8Array(buffer)).toString(), "abc")
@@ -247,7 +263,7 @@ overPeers("reading a body", (behaves) => {
 
   behaves(
     "urlParamsBody parses a form",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const response = yield* get(yield* answering({ body: "a=1+2&b=%C3%BC&a=3" }))
       assert.deepStrictEqual(UrlParams.toRecord(yield* response.urlParamsBody), { a: ["1 2", "3"], b: "\u00fc" })
       const decoded = yield* Effect.flatMap(
@@ -260,7 +276,7 @@ overPeers("reading a body", (behaves) => {
 
   behaves(
     "formData parses a form with a file",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const form = new FormData()
       form.append("a", "1")
       form.append("f", new File(["contents"], "f.txt", { type: "text/plain" }))
@@ -274,7 +290,7 @@ overPeers("reading a body", (behaves) => {
     {
       undici: {
         because: "undici's request API has no formData",
-        instead: Effect.gen(function*() {
+        instead: Effect.gen(function* () {
           const server = yield* answering({ headers: { "content-type": "multipart/form-data; boundary=b" }, body: "" })
           const error = yield* Effect.flip(Effect.flatMap(get(server), (_) => _.formData))
           assert.strictEqual((error as any).cause.code, "UND_ERR_NOT_SUPPORTED")
@@ -285,7 +301,7 @@ overPeers("reading a body", (behaves) => {
 
   behaves(
     "formData of what is none is a decode error",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const error = yield* Effect.flip(Effect.flatMap(get(yield* answering({ body: "text" })), (_) => _.formData))
       assert.instanceOf(error, HttpClientError.ResponseError)
       assert.strictEqual(error.reason, "Decode")
@@ -294,7 +310,7 @@ overPeers("reading a body", (behaves) => {
 
   behaves(
     "stream gives the bytes",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const body = Uint8Array.from({ length: 200_000 }, (_, i) => i % 253)
       const response = yield* get(yield* answering({ body }))
       const chunks = yield* Stream.runCollect(response.stream)
@@ -304,7 +320,7 @@ overPeers("reading a body", (behaves) => {
 
   behaves(
     "HttpClientResponse.stream unwraps a request to its body",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* answering({ body: "streamed" })
       const chunks = yield* Stream.runCollect(HttpClientResponse.stream(get(server)))
       assert.strictEqual(text(chunks), "streamed")
@@ -313,7 +329,7 @@ overPeers("reading a body", (behaves) => {
 
   behaves(
     "a stream gives each piece when it arrives, and execute ends at the head",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       let reply: Reply | undefined
       const server = yield* serve((_, r) => {
         reply = r
@@ -323,7 +339,10 @@ overPeers("reading a body", (behaves) => {
       const pull = yield* Stream.toPull(response.stream)
       let received = ""
       const take = (upTo: string) =>
-        Effect.repeat(Effect.map(pull, (chunk) => received += text(chunk)), { until: (_) => _.endsWith(upTo) })
+        Effect.repeat(
+          Effect.map(pull, (chunk) => (received += text(chunk))),
+          { until: (_) => _.endsWith(upTo) }
+        )
       reply!.raw("5\r\nfirst\r\n")
       yield* take("first")
       reply!.raw("6\r\nsecond\r\n")
@@ -336,7 +355,7 @@ overPeers("reading a body", (behaves) => {
 
   behaves(
     "an empty body is an empty stream",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const response = yield* get(yield* answering({ body: "" }))
       assert.strictEqual(text(yield* Stream.runCollect(response.stream)), "")
     })
@@ -344,7 +363,7 @@ overPeers("reading a body", (behaves) => {
 
   behaves(
     "taking a part of a stream is enough",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const body = new Uint8Array(2_000_000)
       const server = yield* answering({ body })
       const response = yield* get(server)
@@ -360,7 +379,7 @@ overPeers("reading a body", (behaves) => {
 overPeers("framing", (behaves) => {
   behaves(
     "chunked, with extensions and trailers",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* answeringRaw(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n6\r\n world\r\n0\r\nx-trailer: 1\r\n\r\n"
       )
@@ -371,7 +390,7 @@ overPeers("framing", (behaves) => {
 
   behaves(
     "until the connection closes",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* answeringRaw("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nto the end", (_) => _.end())
       assert.strictEqual(yield* Effect.flatMap(get(server), (_) => _.text), "to the end")
     })
@@ -379,7 +398,7 @@ overPeers("framing", (behaves) => {
 
   behaves(
     "HTTP/1.0",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* answeringRaw("HTTP/1.0 200 OK\r\n\r\nold", (_) => _.end())
       const response = yield* get(server)
       assert.strictEqual(response.status, 200)
@@ -389,7 +408,7 @@ overPeers("framing", (behaves) => {
 
   behaves(
     "HEAD has no body, whatever its head says",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* answeringRaw("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\nx-head: yes\r\n\r\n")
       for (let i = 0; i < 2; i++) {
         const response = yield* HttpClient.head(server.url)
@@ -403,7 +422,7 @@ overPeers("framing", (behaves) => {
   for (const status of [204, 304]) {
     behaves(
       `${status} has no body`,
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const server = yield* answeringRaw(`HTTP/1.1 ${status} Reason\r\netag: "x"\r\n\r\n`)
         for (let i = 0; i < 2; i++) {
           const response = yield* get(server)
@@ -417,7 +436,7 @@ overPeers("framing", (behaves) => {
 
   behaves(
     "interim responses are passed over",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const server = yield* answeringRaw(
         "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n" +
           "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfinal"
@@ -431,10 +450,8 @@ overPeers("framing", (behaves) => {
 
   behaves(
     "100 Continue that nobody asked for is passed over, too",
-    Effect.gen(function*() {
-      const server = yield* answeringRaw(
-        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-      )
+    Effect.gen(function* () {
+      const server = yield* answeringRaw("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
       const response = yield* HttpClient.execute(
         HttpClientRequest.post(server.url).pipe(HttpClientRequest.bodyText("body"))
       )
@@ -443,7 +460,7 @@ overPeers("framing", (behaves) => {
     {
       undici: {
         because: "undici refuses a 100 it has not asked for",
-        instead: Effect.gen(function*() {
+        instead: Effect.gen(function* () {
           const server = yield* answeringRaw("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
           const error = yield* Effect.flip(HttpClient.post(server.url))
           assert.strictEqual(error.reason, "Transport")
@@ -454,7 +471,7 @@ overPeers("framing", (behaves) => {
 
   behaves(
     "a response in many small pieces is one",
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const raw = "HTTP/1.1 200 OK\r\nx-a: b\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
       const server = yield* serve((_, reply) => {
         const step = (at: number): void => {

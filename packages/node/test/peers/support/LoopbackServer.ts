@@ -2,10 +2,11 @@
  * A server on a loopback socket that shows each request exactly as it was sent and answers exactly what the test says.
  * It speaks HTTP by hand, so that a test can also answer what no HTTP library would.
  */
-import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+
 import * as Net from "node:net"
 import * as Tls from "node:tls"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 
 /** A request as it arrived. */
 export interface SeenRequest {
@@ -116,6 +117,8 @@ export class LoopbackServer {
   open = 0
   maxOpen = 0
   port = 0
+  /** Every socket that was accepted, those with a failed handshake among them. */
+  readonly sockets = new Set<Net.Socket>()
   private readonly listeners = new Set<() => void>()
 
   constructor(readonly secure: boolean) {}
@@ -167,7 +170,12 @@ const listen = (handler: Handler, options: ServeOptions, server: LoopbackServer)
         const bytes = typeof body === "string" ? Buffer.from(body) : Buffer.from(body)
         const fields = Array.isArray(headers) ? headers : Object.entries(headers)
         const head = [`HTTP/1.1 ${status} ${reason}`]
-          .concat(fields.map(([name, value]) => `${name}: ${value}`), `content-length: ${bytes.length}`, "", "")
+          .concat(
+            fields.map(([name, value]) => `${name}: ${value}`),
+            `content-length: ${bytes.length}`,
+            "",
+            ""
+          )
           .join("\r\n")
         socket.write(Buffer.concat([Buffer.from(head, "latin1"), bytes]))
       },
@@ -207,8 +215,8 @@ const listen = (handler: Handler, options: ServeOptions, server: LoopbackServer)
       const taken = chunked
         ? takeChunked(afterHead)
         : afterHead.length < length
-        ? undefined
-        : { body: afterHead.subarray(0, length), rest: afterHead.subarray(length) }
+          ? undefined
+          : { body: afterHead.subarray(0, length), rest: afterHead.subarray(length) }
       if (taken === undefined) return false
       const request = seen(taken.body)
       index++
@@ -285,6 +293,15 @@ export const serve = (
     Effect.async<readonly [LoopbackServer, Net.Server]>((resume) => {
       const server = new LoopbackServer(options.tls !== undefined)
       const listener = listen(handler, options, server)
+      listener.on("connection", (socket) => {
+        server.sockets.add(socket)
+        socket.on("error", () => {})
+        socket.on("close", () => {
+          server.sockets.delete(socket)
+          server.changed()
+        })
+        server.changed()
+      })
       listener.on("error", (cause) => resume(Effect.die(cause)))
       listener.listen(0, "127.0.0.1", () => {
         const address = listener.address()
@@ -298,6 +315,7 @@ export const serve = (
           resume(server.faults.length === 0 ? Effect.void : Effect.die(new AggregateError(server.faults, "server")))
         )
         for (const connection of server.connections) connection.socket.destroy()
+        for (const socket of server.sockets) socket.destroy()
       })
   ).pipe(Effect.map(([server]) => server))
 
@@ -315,10 +333,13 @@ export const closedPort: Effect.Effect<number> = Effect.async((resume) => {
 export const echo: Handler = (request, reply) =>
   reply.send({
     headers: { "content-type": "application/json" },
-    body: request.method === "HEAD" ? "" : JSON.stringify({
-      method: request.method,
-      target: request.target,
-      headers: request.headers,
-      body: request.text
-    })
+    body:
+      request.method === "HEAD"
+        ? ""
+        : JSON.stringify({
+            method: request.method,
+            target: request.target,
+            headers: request.headers,
+            body: request.text
+          })
   })

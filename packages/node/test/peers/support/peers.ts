@@ -2,9 +2,10 @@
  * One suite over three clients: ours and the two that come with the platform. Where one differs, its case says so by
  * name instead of being dropped.
  */
+
+import type * as HttpClient from "@effect/platform/HttpClient"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Undici from "@effect/platform-node/Undici"
-import type * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as HotaruNode from "@hotaru/node"
 import * as Effect from "effect/Effect"
@@ -23,9 +24,10 @@ export interface Peer {
 
 const ours = (HotaruNode as any).NodePooledHttpClient
 
-const hotaru: ReadonlyArray<Peer> = ours === undefined ? [] : [
-  { name: "hotaru", layer: ours.layer(), trusting: (ca) => ours.layer({ connector: { tls: { ca } } }) }
-]
+const hotaru: ReadonlyArray<Peer> =
+  ours === undefined
+    ? []
+    : [{ name: "hotaru", layer: ours.layer(), trusting: (ca) => ours.layer({ connector: { tls: { ca } } }) }]
 
 export const peers: ReadonlyArray<Peer> = [
   ...hotaru,
@@ -77,7 +79,7 @@ export const overPeers = (title: string, cases: (behaves: Case, peer: Peer) => v
           it.scopedLive(
             `${name} (differs: ${difference.because})`,
             () =>
-              Effect.gen(function*() {
+              Effect.gen(function* () {
                 const exit = yield* test.pipe(
                   Effect.scoped,
                   Effect.provide(peer.layer),
@@ -90,6 +92,7 @@ export const overPeers = (title: string, cases: (behaves: Case, peer: Peer) => v
             timeout
           )
         } else {
+          // biome-ignore lint/suspicious/noSkippedTests: the case is known not to hold for this peer, and says why
           it.skip(`${name} (differs: ${difference.because})`, () => {})
         }
       }, peer)

@@ -1,5 +1,5 @@
 /** A tracer that remembers its spans. */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
