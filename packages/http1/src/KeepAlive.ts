@@ -1,0 +1,90 @@
+/**
+ * Whether a connection may carry another request.
+ *
+ * @since 0.1.0
+ */
+import type { Framing } from "./Framing.js"
+import * as internal from "./internal/fields.js"
+
+/**
+ * Every no has a name:
+ *
+ * - `ConnectionClose`: the answer says `Connection: close`.
+ * - `Http10`: an HTTP/1.0 answer that does not say `Connection: keep-alive`.
+ * - `DelimitedByClose`: the body ended with the connection.
+ * - `Upgraded`: the connection speaks another protocol now.
+ * - `LeftoverBytes`: bytes came after the end of the answer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type CloseReason = "ConnectionClose" | "Http10" | "DelimitedByClose" | "Upgraded" | "LeftoverBytes"
+
+/**
+ * `Keep` carries what the peer's `Keep-Alive` field hints at, as it was said: how long it keeps an idle connection
+ * (milliseconds), and how many more requests it takes. Hints that are no plain numbers are ignored.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type KeepAlive =
+  | { readonly _tag: "Keep"; readonly timeoutMillis: number | undefined; readonly max: number | undefined }
+  | { readonly _tag: "Close"; readonly reason: CloseReason }
+
+/**
+ * Keep it, without hints.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const keep: KeepAlive = { _tag: "Keep", timeoutMillis: undefined, max: undefined }
+
+const closes: { readonly [R in CloseReason]: KeepAlive } = {
+  ConnectionClose: { _tag: "Close", reason: "ConnectionClose" },
+  Http10: { _tag: "Close", reason: "Http10" },
+  DelimitedByClose: { _tag: "Close", reason: "DelimitedByClose" },
+  Upgraded: { _tag: "Close", reason: "Upgraded" },
+  LeftoverBytes: { _tag: "Close", reason: "LeftoverBytes" }
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const close = (reason: CloseReason): KeepAlive => closes[reason]
+
+/**
+ * What decides. A field sent on several lines is given as one value joined with `", "`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface KeepAliveInput {
+  /** The minor version. */
+  readonly version: 0 | 1
+  readonly framing: Framing
+  /** The value of `Connection`: a list of tokens in any case. */
+  readonly connection: string | undefined
+  /** The value of `Keep-Alive`. */
+  readonly keepAlive: string | undefined
+}
+
+/**
+ * The verdict of a head (RFC 9112 section 9.3). Pure. What only the end of the answer can tell (`LeftoverBytes`) is
+ * added by the decoder.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const verdict = (input: KeepAliveInput): KeepAlive => {
+  const { connection, framing, keepAlive, version } = input
+  if (framing._tag === "Tunnel") return closes.Upgraded
+  if (connection !== undefined && internal.hasToken(connection, "close")) return closes.ConnectionClose
+  if (version === 0 && (connection === undefined || !internal.hasToken(connection, "keep-alive"))) return closes.Http10
+  if (framing._tag === "UntilClose") return closes.DelimitedByClose
+  if (keepAlive === undefined) return keep
+  const timeout = internal.numericParameter(keepAlive, "timeout")
+  const max = internal.numericParameter(keepAlive, "max")
+  if (timeout === undefined && max === undefined) return keep
+  return { _tag: "Keep", timeoutMillis: timeout === undefined ? undefined : timeout * 1000, max }
+}
