@@ -33,6 +33,10 @@ export const keepReadingAfterWriteError = (socket: Net.Socket): void => {
   _writableState.autoDestroy = false
 }
 
+/** Whether this error is that of a write; TLS tells alerts of the peer by the same event. */
+export const isWriteError = (socket: Net.Socket, cause: unknown): boolean =>
+  inside(socket)._writableState.errored === cause
+
 /** A write error marks the readable side too, which then would never tell its end. */
 export const forgetWriteError = (socket: Net.Socket): void => {
   inside(socket)._readableState.errored = null

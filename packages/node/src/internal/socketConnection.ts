@@ -10,7 +10,7 @@ import type * as Net from "node:net"
 import type { Connection, ConnectionFacts, EndKind, Receiver } from "@hotaru/pool/Connection"
 import { silentReceiver } from "@hotaru/pool/Connection"
 import * as Effect from "effect/Effect"
-import { forgetWriteError, keepReadingAfterWriteError, wasReset } from "./nodeInternals.js"
+import { forgetWriteError, isWriteError, keepReadingAfterWriteError, wasReset } from "./nodeInternals.js"
 import { copyOf, mayGiveAway, nextBuffer, sharedBuffer } from "./readBuffer.js"
 import { onTurn } from "./turn.js"
 
@@ -155,7 +155,7 @@ export class SocketConnection implements Connection {
   private failed(socket: Net.Socket, cause: unknown): void {
     if (this.destroyed || this.ending !== undefined) return
     this.isOpen = false
-    if (socket.destroyed) return this.over({ _tag: "Error", cause })
+    if (socket.destroyed || !isWriteError(socket, cause)) return this.over({ _tag: "Error", cause })
     // Only writing failed: an answer may have arrived before, and is still to be read.
     this.writesFailed = true
     forgetWriteError(socket)
