@@ -157,7 +157,7 @@ export const isConnectionKey = (u: unknown): u is ConnectionKey => typeof u === 
  */
 export const make = (parts: ConnectionKeyParts): ConnectionKey => {
   if (!Number.isInteger(parts.port) || parts.port < 1 || parts.port > 65535) {
-    throw new InvalidUrl({ url: `${parts.host}:${parts.port}`, problem: `the port must be a whole number from 1 to 65535, not ${parts.port}` })
+    throw new InvalidUrl({ url: withoutUserInfo(`${parts.host}:${parts.port}`), problem: `the port must be a whole number from 1 to 65535, not ${parts.port}` })
   }
   return new ConnectionKeyImpl(parseHost(parts.host), parts.port, parts.useTls, parts)
 }
@@ -205,15 +205,19 @@ export const format = (key: ConnectionKey): string => {
   return `${key.useTls ? "https" : "http"}://${host}:${key.port}${notes.length === 0 ? "" : ` (${notes.join(", ")})`}`
 }
 
-const withoutBrackets = (host: string): string => host.startsWith("[") ? host.slice(1, -1) : host
+/** Only an IPv6 address stands in brackets; whatever else does is left to the host parser to refuse. */
+const withoutBrackets = (host: string): string => /^\[.*:.*\]$/.test(host) ? host.slice(1, -1) : host
 
-/** User info must appear in no message. */
-const withoutUserInfo = (url: string): string => url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, "$1")
+/**
+ * User info must appear in no message. In a URL that cannot be parsed nobody knows where it ends (a password with a `/`
+ * in it is a common mistake), so everything up to the last `@` goes, but for a scheme that is one beyond doubt.
+ */
+const withoutUserInfo = (url: string): string => url.includes("@") ? `${/^[a-z][a-z0-9+.-]*:\/\//i.exec(url)?.[0] ?? ""}${url.slice(url.lastIndexOf("@") + 1)}` : url
 
 const parseHost = (host: string): string => {
   const bare = withoutBrackets(host)
   const literal = bare.includes(":") ? `[${bare}]` : bare
-  const refused = (problem: string) => new InvalidUrl({ url: host, problem })
+  const refused = (problem: string) => new InvalidUrl({ url: withoutUserInfo(host), problem })
   if (bare.includes("%") && bare.includes(":")) throw refused("zone ids are not accepted")
   // Anything that would end the host inside a URL is no part of a host.
   if (bare === "" || /[/?#@\\\s]/.test(bare)) throw refused("it is not a host name or an IP address")

@@ -39,6 +39,8 @@ export class Dialler {
   ) {}
 
   start(dial: Dial): void {
+    // Given up between being decided on and being begun.
+    if (dial.ended) return
     const { key, settings } = dial.host
     const deadline = this.deadlines.set(settings.connectionTimeout, () => {
       this.stop(dial)
@@ -72,7 +74,7 @@ export class Dialler {
     const { key } = dial.host
     return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Scope.fork(this.connections, ExecutionStrategy.sequential), (scope) =>
-        Effect.matchCauseEffect(restore(Scope.extend(this.connector.connect(key), scope)), {
+        Effect.matchCauseEffect(restore(Scope.extend(Effect.suspend(() => this.connector.connect(key)), scope)), {
           onFailure: (cause) => {
             this.take(dial)
             if (!dial.ended) this.owner.failed(dial, toError(dial, cause))

@@ -9,7 +9,8 @@ import type { Connection } from "../Connection.js"
 import { ConnectError, type ConnectTimeout } from "../PoolError.js"
 import * as PoolEvent from "../PoolEvent.js"
 import { dismiss, place } from "./leasing.js"
-import type { Commands, Dial, HostRecord, PoolState } from "./model.js"
+import type { LinkedList } from "./list.js"
+import type { Commands, Dial, HostRecord, PoolState, Waiter } from "./model.js"
 import { Entry } from "./model.js"
 import { endDial, forgetIfEmpty, retire, review, serve } from "./places.js"
 
@@ -73,7 +74,8 @@ export const failed = (
 
 /**
  * Whose error is it? While the host has another connection, open or opening, nobody's: the requests keep their places.
- * Otherwise it is the error of all who were in line when the dial began.
+ * Otherwise it is the error of all who were in line when the dial began. Requests that take only a new connection
+ * cannot wait for one that is open: their only hope is another dial.
  *
  * No new dial is started for those who keep their places: a connection they can wait for exists, and dialling on would
  * be a storm of dials. A newcomer or a departure starts the next.
@@ -91,14 +93,26 @@ const unavailable = (
   // Our own failures (out of descriptors, denied, aborted) say nothing about the peer.
   if (error._tag === "ConnectTimeout" || !error.local) host.failing = true
   host.wanted = 0
-  if (host.places === 0) {
-    for (const line of [host.freshWaiters, host.waiters]) {
-      while (line.head !== undefined && line.head.ticket < dial.nextTicket) dismiss(state, line.head, error, now, out)
-    }
-    review(state, host)
-  } else {
-    state.wanting.remove(host)
-  }
+  if (host.dials.size === 0) dismissThose(state, host.freshWaiters, dial, error, now, out)
+  if (host.places === 0) dismissThose(state, host.waiters, dial, error, now, out)
+  if (host.places === 0 || (host.dials.size === 0 && host.freshWaiters.size > 0)) review(state, host)
+  else state.wanting.remove(host)
   forgetIfEmpty(state, host, out)
   serve(state, now, out)
+}
+
+/** Refuses those of a line who were in it when the dial began. */
+const dismissThose = (
+  state: PoolState,
+  line: LinkedList<Waiter>,
+  dial: Dial,
+  error: ConnectError | ConnectTimeout,
+  now: number,
+  out: Commands
+): void => {
+  for (let waiter = line.head; waiter !== undefined;) {
+    const { next } = waiter
+    if (waiter.arrival < dial.nextArrival) dismiss(state, waiter, error, now, out)
+    waiter = next
+  }
 }

@@ -16,7 +16,7 @@ import type { ConnectionKey } from "../ConnectionKey.js"
 import type { ConnectorShape } from "../Connector.js"
 import type { LeaseRequest, LeaseRequestOptions, PendingLease, Settlement } from "../Lease.js"
 
-import type { ConnectError, ConnectTimeout } from "../PoolError.js"
+import { type ConnectError, type ConnectTimeout, PoolClosed } from "../PoolError.js"
 import * as PoolEvent from "../PoolEvent.js"
 import { DeadlineLists } from "./deadlines.js"
 import { Dialler, type DialOwner } from "./dialler.js"
@@ -119,7 +119,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
     const stack = host.settings.leakThreshold === Infinity ? undefined : new Error("acquired here").stack
     const pending = new PendingRequest(this, request, host, ticket, since, options?.fresh === true, dueAt, stack)
     if (options?.fresh === true) this.retried(host, options.replaces as LeaseImpl | undefined, now)
-    Leasing.request(this.state, pending, now, this.commands)
+    Leasing.request(this.state, pending, before === undefined, now, this.commands)
     this.flush()
     if (pending.waiting) {
       const left = before === undefined ? timeout : Math.ceil(Math.max(dueAt - now, 0))
@@ -141,7 +141,8 @@ export class Interpreter implements LeaseOwner, DialOwner {
     if (entry.state === "Retired") return
     const attachment = this.attachmentOf(entry)
     if (attachment.lease === lease) attachment.lease = undefined
-    if (settlement._tag === "Reusable") {
+    // While others are on the connection it is still theirs to listen to.
+    if (settlement._tag === "Reusable" && entry.leases === 1) {
       connection.receiver = attachment.receiver
       if (lease.hasRead) {
         entry.resting = true
@@ -224,8 +225,14 @@ export class Interpreter implements LeaseOwner, DialOwner {
         return this.park(command.entry)
       case "Destroy": {
         const { lease, scope } = this.attachmentOf(command.entry)
-        command.entry.connection.destroy(command.reason)
-        if (lease !== undefined) this.returned(lease)
+        const { connection, host } = command.entry
+        const wasOpen = connection.isOpen
+        connection.destroy(command.reason)
+        if (lease !== undefined) {
+          this.returned(lease)
+          // Destroying tells nobody, and its holder may be waiting for bytes that will never come.
+          if (wasOpen && !lease.settled) connection.receiver.onError(new PoolClosed({ key: host.key }))
+        }
         return this.dialler.close(scope)
       }
       case "Dial":
@@ -273,6 +280,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
   }
 
   private leaked(lease: LeaseImpl): void {
+    if (lease.entry.state === "Retired") return
     const held = this.time.now() - lease.grantedAt
     lease.leakReported = true
     const { connection, key } = lease

@@ -13,7 +13,7 @@ import * as PoolEvent from "../PoolEvent.js"
 import { cheaply } from "./cheapError.js"
 import type { Commands, Entry, HostRecord, PoolState, Waiter } from "./model.js"
 import { notInHeap } from "./heap.js"
-import { dropSurplusDials, evictIdle, forgetIfEmpty, mustMakeRoom, relist, retire, review, serve, unlist } from "./places.js"
+import { dropSurplusDials, forgetIfEmpty, mustMakeRoom, passOver, relist, retire, review, serve, unlist } from "./places.js"
 
 export const numbersOf = (host: HostRecord): PoolNumbers => ({
   active: host.active,
@@ -23,8 +23,11 @@ export const numbersOf = (host: HostRecord): PoolNumbers => ({
   limit: host.settings.maxConnections
 })
 
-/** A request comes into line; if a connection is free and nobody stands before it, it is granted at once. */
-export const request = (state: PoolState, waiter: Waiter, now: number, out: Commands): void => {
+/**
+ * A request comes into line; if a connection is free and nobody stands before it, it is granted at once. `isNew`: it
+ * does not replace an earlier one, whose place it would keep.
+ */
+export const request = (state: PoolState, waiter: Waiter, isNew: boolean, now: number, out: Commands): void => {
   const host = waiter.host
   if (state.phase !== "Open") {
     refuse(state, waiter, cheaply(() => new PoolClosed({ key: host.key })), now, out)
@@ -38,7 +41,6 @@ export const request = (state: PoolState, waiter: Waiter, now: number, out: Comm
   enqueue(state, waiter)
   serve(state, now, out)
   // Those who will be served by a dial under way do not count as waiting; a request that keeps its place never does.
-  const isNew = waiter.ticket === state.nextTicket - 1
   if (isNew && waiter.waiting && host.waiting - host.dials.size > host.settings.maxPending) {
     leaveLine(state, waiter)
     state.pendingLimitReached++
@@ -51,16 +53,16 @@ export const request = (state: PoolState, waiter: Waiter, now: number, out: Comm
 /** The freest fit connection: one with room, else an idle one in the configured order; unfit ones are closed on the way. */
 const takeFree = (state: PoolState, host: HostRecord, now: number, out: Commands): Entry | undefined => {
   for (let entry = host.roomy.head; entry !== undefined; entry = host.roomy.head) {
-    if (entry.connection.isOpen) return entry
-    entry.condemned = "PeerClosed"
+    if (entry.connection.isOpen && now < entry.expiresAt) return entry
+    entry.condemned = entry.connection.isOpen ? "MaxLifetime" : "PeerClosed"
     relist(entry)
   }
   for (;;) {
     const entry = host.settings.idleOrder === "fifo" ? host.idleList.head : host.idleList.tail
     if (entry === undefined) return undefined
-    if (!entry.connection.isOpen) evictIdle(state, entry, "PeerClosed", now, out)
-    else if (now >= entry.expiresAt) evictIdle(state, entry, "MaxLifetime", now, out)
-    else if (now - entry.lastUsedAt >= entry.idleFor) evictIdle(state, entry, "IdleTimeout", now, out)
+    if (!entry.connection.isOpen) passOver(state, entry, "PeerClosed", now, out)
+    else if (now >= entry.expiresAt) passOver(state, entry, "MaxLifetime", now, out)
+    else if (now - entry.lastUsedAt >= entry.idleFor) passOver(state, entry, "IdleTimeout", now, out)
     else return entry
   }
 }
@@ -69,6 +71,7 @@ const enqueue = (state: PoolState, waiter: Waiter): void => {
   const line = waiter.fresh ? waiter.host.freshWaiters : waiter.host.waiters
   line.insert(waiter, (other) => other.ticket > waiter.ticket)
   waiter.waiting = true
+  waiter.arrival = state.nextArrival++
   state.waiting++
   review(state, waiter.host)
 }
@@ -164,13 +167,27 @@ const left = (state: PoolState, host: HostRecord, now: number, out: Commands): v
 export const place = (state: PoolState, entry: Entry, isNew: boolean, now: number, out: Commands): void => {
   const host = entry.host
   const waiter = isNew ? oldest(host) : host.waiters.head
-  if (waiter !== undefined && (isNew || !mustMakeRoom(state, host))) grant(state, waiter, entry, now, out)
-  else if (waiter !== undefined) retire(state, entry, "MadeRoom", now, out)
-  else if (!host.settings.pooling) retire(state, entry, isNew ? "Unwanted" : "PoolingDisabled", now, out)
+  if (waiter !== undefined && (isNew || !mustMakeRoom(state, host))) {
+    grant(state, waiter, entry, now, out)
+    fill(state, entry, isNew, now, out)
+  } else if (waiter !== undefined) retire(state, entry, "MadeRoom", now, out)
+  else if (!host.settings.pooling) retire(state, entry, "Unwanted", now, out)
   else if (host.idleList.size >= host.settings.maxIdle) retire(state, entry, "MaxIdle", now, out)
   else park(state, entry, now, out)
+  // A request that was served leaves its dial behind, and an idle connection takes the place its dial would have had.
+  dropSurplusDials(state, host, out)
+  review(state, host)
   // A place or the right to dial became free, or an idle connection that can make room: the next has its turn.
   serve(state, now, out)
+}
+
+/** A connection that carries many leases takes on requests while it has room for them. */
+const fill = (state: PoolState, entry: Entry, isNew: boolean, now: number, out: Commands): void => {
+  while (entry.roomy) {
+    const waiter = isNew ? oldest(entry.host) : entry.host.waiters.head
+    if (waiter === undefined) return
+    grant(state, waiter, entry, now, out)
+  }
 }
 
 const oldest = (host: HostRecord): Waiter | undefined => {
@@ -225,8 +242,10 @@ export const settle = (
     return place(state, entry, false, now, out)
   }
   relist(entry)
-  const waiter = entry.host.waiters.head
-  if (entry.roomy && waiter !== undefined) grant(state, waiter, entry, now, out)
+  fill(state, entry, false, now, out)
+  dropSurplusDials(state, entry.host, out)
+  review(state, entry.host)
+  serve(state, now, out)
 }
 
 /** Why the connection cannot be kept; undefined if it can. */
@@ -237,6 +256,7 @@ const verdict = (state: PoolState, entry: Entry, settlement: Settlement, now: nu
   entry.remaining = Math.min(entry.remaining - 1, settlement.remaining ?? Infinity)
   if (entry.condemned !== undefined) return entry.condemned
   if (state.phase !== "Open") return "Drained"
+  if (!entry.host.settings.pooling) return "PoolingDisabled"
   if (!entry.connection.isOpen) return "PeerClosed"
   if (now >= entry.expiresAt) return "MaxLifetime"
   if (entry.requestCount >= entry.host.settings.maxRequests || entry.remaining <= 0) return "MaxRequests"

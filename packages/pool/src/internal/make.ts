@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as HashMap from "effect/HashMap"
 import * as Ref from "effect/Ref"
 import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
@@ -81,10 +82,13 @@ export const make = (
     return service
   })
 
-/** The builder's span must not become the parent of everything the pool ever does. */
+/**
+ * The builder's span must not become the parent of everything the pool ever does, and a pool made where nothing may be
+ * interrupted must still be able to interrupt its own fibers.
+ */
 const withoutCaller = (runtime: Runtime.Runtime<never>): Runtime.Runtime<never> =>
   Runtime.make({
     context: Context.omit(Tracer.ParentSpan)(runtime.context as Context.Context<Tracer.ParentSpan>) as Context.Context<never>,
     fiberRefs: runtime.fiberRefs,
-    runtimeFlags: runtime.runtimeFlags
+    runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
   })

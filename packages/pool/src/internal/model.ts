@@ -87,8 +87,9 @@ export class Entry implements PooledConnection, Linked<Entry> {
     this.checkAt = Math.min(expiresAt, createdAt + this.idleFor)
   }
 
+  /** Without pooling a connection carries one lease, whatever it could. */
   get capacity(): number {
-    return this.connection.facts.capacity ?? 1
+    return this.host.settings.pooling ? this.connection.facts.capacity ?? 1 : 1
   }
 }
 
@@ -97,6 +98,8 @@ export class Waiter implements Linked<Waiter> {
   previous: Waiter | undefined = undefined
   next: Waiter | undefined = undefined
   waiting = false
+  /** When it came into line, in the order of all arrivals; its ticket may be older. */
+  arrival = 0
 
   constructor(
     readonly request: LeaseRequest,
@@ -115,8 +118,8 @@ export class Dial {
   constructor(
     readonly host: HostRecord,
     readonly startedAt: number,
-    /** Requests with a lower ticket were in line when the dial began. */
-    readonly nextTicket: number
+    /** Requests that arrived before this one were in line when the dial began. */
+    readonly nextArrival: number
   ) {}
 }
 
@@ -180,6 +183,7 @@ export type Phase = "Open" | "Draining" | "Closed"
 export class PoolState {
   phase: Phase = "Open"
   nextTicket = 1
+  nextArrival = 1
   /** Connections open, idle or leased. */
   open = 0
   /** Dials under way. */

@@ -42,6 +42,7 @@ export const serve = (state: PoolState, now: number, out: Commands): void => {
       // A place is given up for a request, never to warm another host up.
       host.wanted = 0
       state.wanting.remove(host)
+      forgetIfEmpty(state, host, out)
       continue
     }
     if (host.places >= host.settings.maxConnections) {
@@ -56,7 +57,7 @@ export const serve = (state: PoolState, now: number, out: Commands): void => {
 }
 
 const startDial = (state: PoolState, host: HostRecord, now: number, out: Commands): void => {
-  const dial = new Dial(host, now, state.nextTicket)
+  const dial = new Dial(host, now, state.nextArrival)
   host.dials.add(dial)
   state.opening++
   review(state, host)
@@ -94,15 +95,22 @@ export const unlist = (state: PoolState, entry: Entry): void => {
 
 /** Puts a leased connection among those with room for another lease, or takes it out, as it is now. */
 export const relist = (entry: Entry): void => {
-  const roomy = entry.state === "Leased" && entry.leases < entry.capacity && entry.condemned === undefined
+  const roomy = entry.state === "Leased" && entry.condemned === undefined && entry.leases < entry.capacity &&
+    entry.leases < entry.remaining && entry.requestCount < entry.host.settings.maxRequests
   if (roomy === entry.roomy) return
   entry.roomy = roomy
   if (roomy) entry.host.roomy.append(entry)
   else entry.host.roomy.remove(entry)
 }
 
-/** Ends a connection's life. Its place is free; who gets it is decided by `vacated`. */
+/** Ends a connection's life. Its place is free; who gets it is decided by `serve`. */
 export const retire = (state: PoolState, entry: Entry, reason: string, now: number, out: Commands): void => {
+  discard(state, entry, reason, now, out)
+  forgetIfEmpty(state, entry.host, out)
+}
+
+/** {@link retire}, on behalf of somebody who is about to need the host: it stays known even if it is empty now. */
+export const discard = (state: PoolState, entry: Entry, reason: string, now: number, out: Commands): void => {
   if (entry.state === "Retired") throw new Error(`a retired connection was retired again: ${reason}, connection ${entry.connection.id}`)
   const host = entry.host
   if (entry.state === "Idle") unlist(state, entry)
@@ -130,7 +138,6 @@ export const retire = (state: PoolState, entry: Entry, reason: string, now: numb
     })
   }
   review(state, host)
-  forgetIfEmpty(state, host, out)
 }
 
 /** Reasons for which an idle connection is stale, so that closing it is an eviction. */
@@ -142,6 +149,12 @@ const staleReasons: ReadonlySet<PoolReason> = new Set(
 export const evictIdle = (state: PoolState, entry: Entry, reason: PoolReason, now: number, out: Commands): void => {
   if (staleReasons.has(reason)) state.evictions++
   retire(state, entry, reason, now, out)
+}
+
+/** {@link evictIdle}, on behalf of a request that looks for a connection. */
+export const passOver = (state: PoolState, entry: Entry, reason: PoolReason, now: number, out: Commands): void => {
+  state.evictions++
+  discard(state, entry, reason, now, out)
 }
 
 /** A host without connections, dials and requests is not kept. */

@@ -48,7 +48,7 @@ class FiberRequest implements LeaseRequest {
   /** The fiber has gone: the place in line, or the lease granted in this very turn, passes on. */
   abandon(pending: PendingLease): void {
     pending.cancel()
-    this.lease?.settle(Reusable())
+    if (this.lease !== undefined) giveBack(this.lease, true)
   }
 }
 

@@ -49,6 +49,9 @@ export const lost = (state: PoolState, entry: Entry, reason: PoolReason, now: nu
     // It never carried anything: the same as a failed dial.
     const { host } = entry
     host.failing = true
+    host.failures++
+    // Whoever warms the host up hears of it, and does not dial on and on.
+    host.wanted = 0
     const detail = "the peer accepted the connection and closed it unused"
     host.lastFailure = new ConnectError({ key: host.key, phase: "before-use", detail, local: false })
   }
@@ -79,6 +82,8 @@ export const evict = (state: PoolState, host: HostRecord, now: number, out: Comm
       relist(entry)
     }
   }
+  review(state, host)
+  forgetIfEmpty(state, host, out)
   serve(state, now, out)
   return closed
 }
@@ -86,7 +91,8 @@ export const evict = (state: PoolState, host: HostRecord, now: number, out: Comm
 /** The host should have `n` connections, open or opening. */
 export const warm = (state: PoolState, host: HostRecord, n: number, now: number, out: Commands): void => {
   const { maxConnections, maxIdle, pooling } = host.settings
-  const target = pooling && state.phase === "Open" ? Math.min(n, maxConnections, maxIdle) : 0
+  // Those on lease now take no place among the idle ones.
+  const target = pooling && state.phase === "Open" ? Math.min(n, maxConnections, host.active + maxIdle) : 0
   host.wanted = target > host.entries.size ? Math.max(host.wanted, target) : host.wanted
   review(state, host)
   serve(state, now, out)

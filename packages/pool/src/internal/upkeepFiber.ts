@@ -15,12 +15,14 @@ export const start = (pool: Interpreter): Effect.Effect<void, never, Scope.Scope
   const round = Effect.sync(() =>
     pool.decide((now, out) => {
       Upkeep.cleanup(pool.state, now, out)
-      Upkeep.replenish(pool.state, pool.allHosts(), now, out)
+      if (pool.keepsIdle) Upkeep.replenish(pool.state, pool.allHosts(), now, out)
     })
   )
   return Effect.zipRight(untilNeeded(pool), round).pipe(
     Effect.repeat(Schedule.spaced(Duration.millis(pool.settings.cleanupInterval))),
     Effect.withClock(pool.time.background),
+    // Or a pool made where nothing may be interrupted could never be closed.
+    Effect.interruptible,
     Effect.forkScoped,
     Effect.asVoid
   )

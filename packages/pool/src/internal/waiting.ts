@@ -17,6 +17,9 @@ export const until = <A, E>(
       if (already !== undefined) return already
       let stop = () => {}
       const wait = Effect.async<A, E>((resume) => {
+        // The fiber may have yielded between looking and listening.
+        const meanwhile = answer()
+        if (meanwhile !== undefined) return resume(meanwhile)
         stop = pool.watch(() => {
           const found = answer()
           if (found === undefined) return
