@@ -228,7 +228,16 @@ export class Decoder implements ResponseDecoder {
     const end = this.head.scan(bytes, from)
     if (end === MORE) return bytes.length
     if (end === FAILED) return this.fail(events, this.head.error!)
-    if (this.head.fieldCount > 0) events.push({ _tag: "Trailers", rawHeaders: this.head.takeRawHeaders() })
+    if (this.head.fieldCount > 0) {
+      const rawHeaders = this.head.takeRawHeaders()
+      if (hasName(rawHeaders, "content-length")) {
+        return this.fail(
+          events,
+          refusal("AmbiguousLength", "A Content-Length among the trailers", { section: "RFC 9110 section 6.5.1" })
+        )
+      }
+      events.push({ _tag: "Trailers", rawHeaders })
+    }
     return this.end(bytes, end, events)
   }
 
@@ -254,3 +263,10 @@ export class Decoder implements ResponseDecoder {
 }
 
 const joined = (before: string | undefined, value: string): string => before === undefined ? value : `${before}, ${value}`
+
+const hasName = (rawHeaders: ReadonlyArray<string>, name: string): boolean => {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]!.length === name.length && rawHeaders[i]!.toLowerCase() === name) return true
+  }
+  return false
+}
