@@ -96,6 +96,8 @@ export interface FakeNetworkShape {
   readonly sockets: ReadonlyArray<FakeSocket>
   /** The connections that the client has not destroyed. One that the server has ended counts until the client destroys it. */
   readonly open: ReadonlyArray<FakeSocket>
+  /** What a connection of this network is to. */
+  readonly keyOf: (socket: FakeSocket) => ConnectionKey | undefined
   /** The most connections that were open at one moment: in all, or to one key. */
   readonly maxOpen: (key?: ConnectionKey) => number
   /** From now on each dial succeeds at once, and the handler, if there is one, serves the connection. */

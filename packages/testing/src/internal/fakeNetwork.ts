@@ -193,6 +193,8 @@ class Network implements FakeNetworkShape {
     )
   }
 
+  readonly keyOf = (socket: FakeSocket): ConnectionKey | undefined => this.keys.get(socket)
+
   readonly maxOpen = (key?: ConnectionKey): number =>
     key === undefined ? this.max : Option.getOrElse(MutableHashMap.get(this.maxPerKey, key), () => 0)
 
