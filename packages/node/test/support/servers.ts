@@ -12,6 +12,8 @@ export interface Listening {
   /** What was accepted, in order. */
   readonly accepted: Queue.Dequeue<Net.Socket>
   readonly acceptedCount: () => number
+  /** Resets the newest transport, below TLS where there is TLS. */
+  readonly reset: () => void
   /** Sockets open on the server's side. */
   readonly openCount: () => number
 }
@@ -26,7 +28,9 @@ const start = (
     const accepted = yield* Queue.unbounded<Net.Socket>()
     const open = new Set<Net.Socket>()
     let count = 0
+    let newest: Net.Socket | undefined
     server.on("connection", (socket: Net.Socket) => {
+      newest = socket
       open.add(socket)
       socket.on("close", () => open.delete(socket))
       socket.on("error", () => {})
@@ -57,7 +61,10 @@ const start = (
       server,
       accepted,
       acceptedCount: () => count,
-      openCount: () => open.size
+      openCount: () => open.size,
+      reset: () => {
+        newest?.resetAndDestroy()
+      }
     }
   })
 
