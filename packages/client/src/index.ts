@@ -1,1 +1,7 @@
-export {}
+/**
+ * @since 0.1.0
+ */
+export * as ExchangeError from "./ExchangeError.js"
+export * as HttpSafety from "./HttpSafety.js"
+export * as PooledHttpClient from "./PooledHttpClient.js"
+export * as Target from "./Target.js"

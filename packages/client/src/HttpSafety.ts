@@ -1,0 +1,103 @@
+/**
+ * Limits of a single request: how much, how long, what kind. In force are the defaults, what the client's layer was
+ * given, and what {@link withLimits} changed around the call, each merged over the one before. They are taken when the
+ * request is executed and travel with its response.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as internal from "./internal/safety.js"
+
+/**
+ * Sizes are in bytes; `Infinity` and `Duration.infinity` switch a limit off.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HttpSafety {
+  /** The largest body collected in memory (`text`, `json`, `arrayBuffer`, ...). 10 MiB. */
+  readonly maxBodySize: number
+  /** The largest body read as a stream. Unlimited. */
+  readonly maxStreamSize: number
+  /** All heads of one answer together, and its trailers. 1 MiB. */
+  readonly maxHeaderSize: number
+  /** One line of a head. 64 KiB. */
+  readonly maxLineLength: number
+  /** Header fields of one head. 256. */
+  readonly maxHeaders: number
+  /** How much of a body is read before anybody asks for it; then the socket is paused. 64 KiB. */
+  readonly readAhead: number
+  /** A body that nobody has begun to read for so long is abandoned. 30 seconds. */
+  readonly unreadBodyTimeout: Duration.DurationInput
+  /** How much of an abandoned body is read and thrown away to save its connection. 256 KiB. */
+  readonly bodyDrainBytes: number
+  /** For how long. 250 milliseconds. */
+  readonly bodyDrainTimeout: Duration.DurationInput
+  /** From the request fully written to the head of its answer. 300 seconds. */
+  readonly headersTimeout: Duration.DurationInput
+  /** Between two pieces of a body while somebody waits for one, and while an upload makes no progress. Off. */
+  readonly bodyTimeout: Duration.DurationInput
+  /** The whole exchange, the wait for a connection included, to the last byte of the body. Off. */
+  readonly requestTimeout: Duration.DurationInput
+  /** With `expect: 100-continue`: how long the body waits for the peer's word. 1 second. */
+  readonly expectContinueTimeout: Duration.DurationInput
+  /** Methods that may be sent. Unset: all. */
+  readonly allowedMethods: ReadonlyArray<string> | undefined
+  /** Media types that are accepted, such as `application/json` or `text/*`; parameters are ignored. Unset: all. */
+  readonly allowedContentTypes: ReadonlyArray<string> | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const defaults: HttpSafety = internal.defaults
+
+/**
+ * The limits in force.
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export const HttpSafety: Context.Reference<HttpSafety, HttpSafety> = Context.Reference<HttpSafety>()(
+  "@hotaru/client/HttpSafety",
+  { defaultValue: () => defaults }
+)
+
+/**
+ * Changes some limits for everything inside an effect and leaves the others as they are. A value that makes no sense
+ * throws an `InvalidPoolConfig` naming it.
+ *
+ * @example
+ * ```ts
+ * import { HttpClient } from "@effect/platform"
+ * import { HttpSafety } from "@hotaru/client"
+ * import { Effect } from "effect"
+ *
+ * const quick = HttpClient.get("http://127.0.0.1:8080/status").pipe(
+ *   Effect.flatMap((response) => response.text),
+ *   HttpSafety.withLimits({ requestTimeout: "2 seconds", maxBodySize: 64 * 1024 })
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withLimits: {
+  (limits: Partial<HttpSafety>): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, limits: Partial<HttpSafety>): Effect.Effect<A, E, R>
+} = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, limits: Partial<HttpSafety>): Effect.Effect<A, E, R> => {
+  internal.validate(limits)
+  return Effect.mapInputContext(
+    self,
+    (context: Context.Context<R>) =>
+      Context.add(
+        context,
+        HttpSafety,
+        internal.override(Context.get(context, HttpSafety), limits)
+      ) as Context.Context<R>
+  )
+})

@@ -1,0 +1,282 @@
+/**
+ * The `HttpClient` of `@effect/platform` on a connection pool. Every combinator of the platform works on it.
+ *
+ * @since 0.1.0
+ */
+
+import type * as Headers from "@effect/platform/Headers"
+import * as HttpClient from "@effect/platform/HttpClient"
+import { type HttpClientError, isHttpClientError, type ResponseError } from "@effect/platform/HttpClientError"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import { ConnectionPool } from "@hotaru/pool/ConnectionPool"
+import * as PoolError from "@hotaru/pool/PoolError"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Safety from "./HttpSafety.js"
+import * as BodyStream from "./internal/bodyStream.js"
+import { Executor } from "./internal/execute.js"
+import { joinFields } from "./internal/fields.js"
+import * as Redirects from "./internal/redirects.js"
+import { PooledResponse } from "./internal/response.js"
+import * as internalSafety from "./internal/safety.js"
+import { isVerification } from "./internal/translate.js"
+import * as Target_ from "./Target.js"
+
+/**
+ * What a client can be given.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PooledHttpClientOptions {
+  /** Limits for every request of this client, merged over the defaults. */
+  readonly safety?: Partial<Safety.HttpSafety> | undefined
+}
+
+/**
+ * A client on the pool in the context, with limits of its own.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeWith = (
+  options?: PooledHttpClientOptions
+): Effect.Effect<HttpClient.HttpClient, never, ConnectionPool> =>
+  Effect.map(ConnectionPool, (pool) => {
+    const executor = new Executor(pool, new internalSafety.Safety(options?.safety ?? {}))
+    return HttpClient.makeWith(
+      (request: Effect.Effect<HttpClientRequest.HttpClientRequest>) => Effect.flatMap(request, executor.execute),
+      Effect.succeed as HttpClient.HttpClient.Preprocess<never, never>
+    )
+  })
+
+/**
+ * A client on the pool in the context.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<HttpClient.HttpClient, never, ConnectionPool> = makeWith()
+
+/**
+ * The client as a layer, over a pool.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<HttpClient.HttpClient, never, ConnectionPool> = Layer.effect(
+  HttpClient.HttpClient,
+  make
+)
+
+/**
+ * The client as a layer, with limits of its own.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWith = (
+  options?: PooledHttpClientOptions
+): Layer.Layer<HttpClient.HttpClient, never, ConnectionPool> =>
+  options === undefined ? layer : Layer.effect(HttpClient.HttpClient, makeWith(options))
+
+/**
+ * The same client with some limits changed and the others as they are in force around each call.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withLimits: {
+  (
+    limits: Partial<Safety.HttpSafety>
+  ): <E, R>(self: HttpClient.HttpClient.With<E, R>) => HttpClient.HttpClient.With<E, R>
+  <E, R>(self: HttpClient.HttpClient.With<E, R>, limits: Partial<Safety.HttpSafety>): HttpClient.HttpClient.With<E, R>
+} = dual(
+  2,
+  <E, R>(
+    self: HttpClient.HttpClient.With<E, R>,
+    limits: Partial<Safety.HttpSafety>
+  ): HttpClient.HttpClient.With<E, R> => HttpClient.transformResponse(self, Safety.withLimits(limits))
+)
+
+/**
+ * Where a call's connections go to and come from, beyond what its URL says.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Target = Target_.Target
+
+/**
+ * The target in force around a call.
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export const Target = Target_.Target
+
+/**
+ * The same client with all its connections going to one target.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withTarget: {
+  (target: Target): <E, R>(self: HttpClient.HttpClient.With<E, R>) => HttpClient.HttpClient.With<E, R>
+  <E, R>(self: HttpClient.HttpClient.With<E, R>, target: Target): HttpClient.HttpClient.With<E, R>
+} = dual(
+  2,
+  <E, R>(self: HttpClient.HttpClient.With<E, R>, target: Target): HttpClient.HttpClient.With<E, R> =>
+    HttpClient.transformResponse(self, Effect.provideService(Target_.Target, target))
+)
+
+/**
+ * Follows redirects as RFC 9110 section 15.4 has it: 303 becomes a GET without a body, and so does a POST that met 301
+ * or 302; credentials and cookies stay behind when the origin changes; each answer's body is settled before the next
+ * request; a loop or more than `maxRedirects` (10) hands out the last answer as it is.
+ *
+ * The platform's own `HttpClient.followRedirects` works on this client too; it sends `Authorization` to whatever host
+ * `location` names.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const followRedirects: {
+  (maxRedirects?: number): <E, R>(self: HttpClient.HttpClient.With<E, R>) => HttpClient.HttpClient.With<E, R>
+  <E, R>(self: HttpClient.HttpClient.With<E, R>, maxRedirects?: number): HttpClient.HttpClient.With<E, R>
+} = Redirects.followRedirects
+
+/**
+ * Whether a request that failed so can be sent again without being carried out twice.
+ *
+ * @example
+ * ```ts
+ * import { HttpClient } from "@effect/platform"
+ * import { PooledHttpClient } from "@hotaru/client"
+ *
+ * const persistent = HttpClient.retry({ while: PooledHttpClient.isSafeToRetry, times: 3 })
+ * ```
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isSafeToRetry = (error: unknown): boolean => {
+  const cause: unknown = isHttpClientError(error) ? (error as HttpClientError).cause : error
+  if (cause instanceof PoolError.ConnectError) return !isVerification(cause)
+  if (
+    cause instanceof PoolError.ConnectTimeout ||
+    cause instanceof PoolError.AcquireTimeout ||
+    cause instanceof PoolError.PendingLimitReached
+  )
+    return true
+  return typeof cause === "object" && cause !== null && "safeToRetry" in cause && cause.safeToRetry === true
+}
+
+/**
+ * What carried a response.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConnectionInfo {
+  /** Unique among the connections of a process. */
+  readonly id: number
+  /** Whether the connection had carried a request before. */
+  readonly reused: boolean
+  /** How many requests it had carried before. */
+  readonly requestCount: number
+  /** Since it was opened, when this request got it. */
+  readonly age: Duration.Duration
+  /** How long it had been idle then. */
+  readonly idle: Duration.Duration
+  /** How long this request had waited for it. */
+  readonly waited: Duration.Duration
+}
+
+/**
+ * The connection behind a response of this client; none for a response of another client.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const connectionInfo = (response: HttpClientResponse): Option.Option<ConnectionInfo> =>
+  Option.map(ours(response), ({ lease }) => ({
+    id: lease.connection.id,
+    reused: lease.reused,
+    requestCount: lease.requestCount,
+    age: lease.age,
+    idle: lease.idle,
+    waited: lease.waited
+  }))
+
+/**
+ * The header fields as they were sent: names and their case, order and repetitions. For a response of another client,
+ * its joined headers.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const rawHeaders = (response: HttpClientResponse): ReadonlyArray<readonly [name: string, value: string]> => {
+  const mine = ours(response)
+  if (mine._tag === "None") return Object.entries(response.headers)
+  const raw = mine.value.head.rawHeaders
+  const pairs: Array<readonly [string, string]> = []
+  for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([raw[i]!, raw[i + 1]!])
+  return pairs
+}
+
+/**
+ * The fields after a chunked body. There are none before the body was read to its end.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const trailers = (response: HttpClientResponse): Headers.Headers => {
+  const mine = ours(response)
+  return joinFields(mine._tag === "None" ? [] : mine.value.body.trailers)
+}
+
+/**
+ * Calls a function with each piece of the body as it comes, at a fraction of a `Stream`'s cost and with the same limits
+ * and back-pressure. If the function answers an effect, the next piece waits for it. Pieces are never written to again.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const forEachChunk: {
+  <E = never, R = never>(
+    f: (chunk: Uint8Array) => void | Effect.Effect<unknown, E, R>
+  ): (response: HttpClientResponse) => Effect.Effect<void, ResponseError | E, R>
+  <E = never, R = never>(
+    response: HttpClientResponse,
+    f: (chunk: Uint8Array) => void | Effect.Effect<unknown, E, R>
+  ): Effect.Effect<void, ResponseError | E, R>
+} = dual(
+  2,
+  <E, R>(
+    response: HttpClientResponse,
+    f: (chunk: Uint8Array) => void | Effect.Effect<unknown, E, R>
+  ): Effect.Effect<void, ResponseError | E, R> => BodyStream.forEachChunk(required(response, "forEachChunk"), f)
+)
+
+/**
+ * The body a piece a call; `None` is its end. Whoever stops before the end should be interrupted or run under
+ * `HttpClient.withScope`, or the connection waits for the garbage collector.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const pull = (response: HttpClientResponse): Effect.Effect<Uint8Array, Option.Option<ResponseError>> =>
+  BodyStream.pull(required(response, "pull"))
+
+const ours = (response: HttpClientResponse): Option.Option<PooledResponse> =>
+  response instanceof PooledResponse ? Option.some(response) : Option.none()
+
+const required = (response: HttpClientResponse, what: string): PooledResponse => {
+  if (response instanceof PooledResponse) return response
+  throw new TypeError(`PooledHttpClient.${what} reads responses of a PooledHttpClient only`)
+}

@@ -1,0 +1,14 @@
+/**
+ * Refusals under overload are the path that must cost least, and capturing a stack is most of an error's cost.
+ *
+ * @internal
+ */
+export const cheaply = <E>(make: () => E): E => {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return make()
+  } finally {
+    Error.stackTraceLimit = limit
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * From the platform's request to its response: plan, exchange, translate. This takes the place of `HttpClient.make`
+ * and keeps what can be observed of it.
+ *
+ * @internal
+ */
+import type { HttpClientError } from "@effect/platform/HttpClientError"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import type { ConnectionPoolShape } from "@hotaru/pool/ConnectionPool"
+import { InvalidUrl } from "@hotaru/pool/PoolError"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Runtime from "effect/Runtime"
+import * as Tracer from "effect/Tracer"
+import { HttpSafety } from "../HttpSafety.js"
+import { Target } from "../Target.js"
+import * as Abandoned from "./abandoned.js"
+import { type Answer, Exchange, type Failure } from "./exchange.js"
+import * as Origin from "./origin.js"
+import { takeScopeSignal } from "./platformInternals.js"
+import * as RequestBody from "./requestBody.js"
+import * as RequestHead from "./requestHead.js"
+import { PooledResponse } from "./response.js"
+import type { Safety } from "./safety.js"
+import * as Spans from "./spans.js"
+import { requestError, responseError } from "./translate.js"
+
+type RuntimeFiber = Fiber.RuntimeFiber<HttpClientResponse, HttpClientError>
+type Request = HttpClientRequest.HttpClientRequest
+type Executed = Effect.Effect<HttpClientResponse, HttpClientError>
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+export class Executor {
+  private readonly origins: Origin.Origins
+
+  constructor(
+    private readonly pool: ConnectionPoolShape,
+    private readonly safety: Safety
+  ) {
+    this.origins = new Origin.Origins(pool.config)
+  }
+
+  readonly execute = (request: Request): Executed =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.withFiberRuntime<HttpClientResponse, HttpClientError>((fiber) => {
+        const scope = takeScopeSignal(request)
+        const services = fiber.currentContext.unsafeMap
+        const destination = Origin.resolve(this.origins, request, services.get(Target.key))
+        if (destination instanceof InvalidUrl) {
+          return Effect.fail(requestError(Origin.redacted(request), destination))
+        }
+        if (Spans.isDisabled(fiber, request)) return this.run(fiber, restore, destination, scope, undefined)
+        return Effect.flatMap(Spans.make(fiber, destination.request), (span) => {
+          Spans.begin(fiber, span, destination)
+          const propagated = { ...destination, request: Spans.propagate(fiber, span, destination.request) }
+          return this.run(fiber, restore, propagated, scope, span)
+        })
+      })
+    )
+
+  private run(
+    fiber: RuntimeFiber,
+    restore: Restore,
+    destination: Origin.Destination,
+    scope: AbortSignal | undefined,
+    span: Tracer.Span | undefined
+  ): Executed {
+    const { request } = destination
+    const limits = this.safety.limits(fiber.currentContext.unsafeMap.get(HttpSafety.key))
+    const body = RequestBody.prepare(request)
+    const plan = body instanceof Error ? body : RequestHead.plan(destination, body, limits)
+    if (plan instanceof Error) return ended(fiber, span, Exit.fail(requestError(request, plan)))
+    const exchange = new Exchange(
+      this.pool.unsafe,
+      plan,
+      plan.body._tag === "Stream" ? runtimeOf(fiber, span) : undefined,
+      scope,
+      span === undefined ? undefined : () => span.event("hotaru.retry", Spans.now(fiber), {})
+    )
+    const answer = Effect.async<Answer, Failure>((resume) => exchange.start(resume))
+    return Effect.matchCauseEffect(restore(answer), {
+      onSuccess: (answer) => {
+        const response = new PooledResponse(request, answer, limits)
+        if (span !== undefined) Spans.answered(fiber, span, response)
+        if (answer.refused !== undefined) return ended(fiber, span, Exit.fail(responseError(response, answer.refused)))
+        // With a scope somebody closes; without one the collector of garbage is the last to notice.
+        if (scope === undefined && answer.body.isOpen) Abandoned.watch(response, exchange)
+        return ended(fiber, span, Exit.succeed(response))
+      },
+      onFailure: (cause) => {
+        exchange.interrupt()
+        return ended(fiber, span, Exit.failCause(Cause.map(cause, (failure) => requestError(request, failure))))
+      }
+    })
+  }
+}
+
+const ended = (
+  fiber: RuntimeFiber,
+  span: Tracer.Span | undefined,
+  exit: Exit.Exit<HttpClientResponse, HttpClientError>
+): Executed => {
+  if (span !== undefined) Spans.end(fiber, span, exit)
+  return exit
+}
+
+/** What the stream of a body runs with: everything that the caller has, inside the request's span. */
+const runtimeOf = (fiber: RuntimeFiber, span: Tracer.Span | undefined): Runtime.Runtime<never> =>
+  Runtime.make({
+    context: span === undefined ? fiber.currentContext : Context.add(fiber.currentContext, Tracer.ParentSpan, span),
+    fiberRefs: fiber.getFiberRefs(),
+    runtimeFlags: Runtime.defaultRuntime.runtimeFlags
+  })

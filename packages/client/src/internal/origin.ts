@@ -1,0 +1,134 @@
+/**
+ * From a request's URL to the connections that can carry it.
+ *
+ * @internal
+ */
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as UrlParams from "@effect/platform/UrlParams"
+import * as ConnectionKey from "@hotaru/pool/ConnectionKey"
+import type { PoolConfig } from "@hotaru/pool/PoolConfig"
+import { InvalidUrl } from "@hotaru/pool/PoolError"
+import type { Target } from "../Target.js"
+
+/** What all requests to one origin share, made once. */
+export interface Origin {
+  readonly key: ConnectionKey.ConnectionKey
+  /** The value of `Host`. */
+  readonly host: string
+  /** Whether each request has a connection of its own. */
+  readonly unpooled: boolean
+  readonly maxRequestsPerConnection: number
+}
+
+/** A request that knows where it goes. */
+export interface Destination {
+  readonly origin: Origin
+  readonly url: URL
+  /** The request target, in origin-form. */
+  readonly path: string
+  /** As it was, without user info in its URL. */
+  readonly request: HttpClientRequest.HttpClientRequest
+  /** Basic authorization out of the URL's user info. */
+  readonly authorization: string | undefined
+}
+
+/** How many origins are remembered; a program that talks to more pays for a key per request. */
+const capacity = 1024
+
+/** Finds origins by their name, so that a request finds the one key whose hash was made already. */
+export class Origins {
+  private readonly plain = new Map<string, Origin>()
+  private readonly targeted = new WeakMap<Target, Map<string, Origin>>()
+
+  constructor(private readonly config: PoolConfig) {}
+
+  find(url: URL, target: Target | undefined): Origin | InvalidUrl {
+    const known = target === undefined ? this.plain : this.of(target)
+    const name = url.origin
+    const found = known.get(name)
+    if (found !== undefined) return found
+    const made = this.make(url, target)
+    if (made instanceof InvalidUrl) return made
+    if (known.size >= capacity) {
+      // Maps keep the order of insertion: the one known longest goes.
+      for (const oldest of known.keys()) {
+        known.delete(oldest)
+        break
+      }
+    }
+    known.set(name, made)
+    return made
+  }
+
+  private of(target: Target): Map<string, Origin> {
+    let known = this.targeted.get(target)
+    if (known === undefined) {
+      known = new Map()
+      this.targeted.set(target, known)
+    }
+    return known
+  }
+
+  private make(url: URL, target: Target | undefined): Origin | InvalidUrl {
+    const key = ConnectionKey.fromUrl(url)
+    if (key._tag === "Left") return key.left
+    const { host, port, useTls } = key.right
+    const full = target === undefined ? key.right : ConnectionKey.make({ host, port, useTls, ...target })
+    const overrides = this.config.perHost(full)
+    return {
+      key: full,
+      host: url.host,
+      unpooled: !(overrides?.enablePooling ?? this.config.enablePooling),
+      maxRequestsPerConnection: overrides?.maxRequestsPerConnection ?? this.config.maxRequestsPerConnection
+    }
+  }
+}
+
+/** Where a request goes, or why it goes nowhere. */
+export const resolve = (
+  origins: Origins,
+  request: HttpClientRequest.HttpClientRequest,
+  target: Target | undefined
+): Destination | InvalidUrl => {
+  const parsed = UrlParams.makeUrl(request.url, request.urlParams, request.hash)
+  if (parsed._tag === "Left") {
+    return new InvalidUrl({ url: withoutUserInfo(request.url), problem: parsed.left.message.replace(/:.*$/s, "") })
+  }
+  const url = parsed.right
+  let authorization: string | undefined
+  if (url.username !== "" || url.password !== "") {
+    authorization = basic(url)
+    url.username = ""
+    url.password = ""
+    request = redacted(request)
+  }
+  const origin = origins.find(url, target)
+  if (origin instanceof InvalidUrl) return origin
+  return { origin, url, path: url.pathname + url.search, request, authorization }
+}
+
+/** RFC 7617: user and password as UTF-8. */
+const basic = (url: URL): string => {
+  const credentials = `${decode(url.username)}:${decode(url.password)}`
+  let latin1 = ""
+  for (const byte of new TextEncoder().encode(credentials)) latin1 += String.fromCharCode(byte)
+  return `Basic ${btoa(latin1)}`
+}
+
+/** User info that is no percent-encoding is meant as it is written. */
+const decode = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** As written, up to the last `@` before the path, as the URL parser reads it. */
+export const withoutUserInfo = (url: string): string => url.replace(/^(\s*[a-z][a-z0-9+.-]*:[/\\]*)[^/?#\\]*@/i, "$1")
+
+/** Errors and responses show the request's URL. */
+export const redacted = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest => {
+  const url = withoutUserInfo(request.url)
+  return url === request.url ? request : HttpClientRequest.setUrl(request, url)
+}

@@ -1,0 +1,28 @@
+/**
+ * Everything we read of `@effect/platform` that it does not export. A test fails when the platform changes it.
+ *
+ * @internal
+ */
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import { globalValue } from "effect/GlobalValue"
+
+/**
+ * `HttpClient.withScope` announces a scoped request only through this map of its own: it puts a controller in before
+ * the request is executed and aborts it when the scope closes.
+ */
+const scopedRequests = globalValue(
+  "@effect/platform/HttpClient/scopedRequests",
+  () => new WeakMap<HttpClientRequest.HttpClientRequest, AbortController>()
+)
+
+/**
+ * The signal of the scope a request is executed in, if it is. The entry is taken out: the platform leaves it there, and
+ * the same request object, executed again without a scope, would be dead on arrival. For the same reason a signal that
+ * has aborted already says nothing about this execution.
+ */
+export const takeScopeSignal = (request: HttpClientRequest.HttpClientRequest): AbortSignal | undefined => {
+  const controller = scopedRequests.get(request)
+  if (controller === undefined) return undefined
+  scopedRequests.delete(request)
+  return controller.signal.aborted ? undefined : controller.signal
+}

@@ -1,0 +1,129 @@
+/**
+ * What a request carries, decided before a connection is asked for.
+ *
+ * @internal
+ */
+import type * as HttpBody from "@effect/platform/HttpBody"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Stream from "effect/Stream"
+import * as ExchangeError from "../ExchangeError.js"
+import * as Multipart from "./multipart.js"
+
+export type RequestBody =
+  | { readonly _tag: "Empty" }
+  | { readonly _tag: "Bytes"; readonly bytes: Uint8Array; readonly contentType: string | undefined }
+  | {
+      readonly _tag: "Stream"
+      readonly stream: Stream.Stream<Uint8Array, unknown>
+      /** Bytes, where that is known; without it the body goes in chunks. */
+      readonly length: number | undefined
+      /** Whether running the stream again gives the same bytes. */
+      readonly repeatable: boolean
+      readonly contentType: string | undefined
+    }
+
+const empty: RequestBody = { _tag: "Empty" }
+
+const bytesOf = (bytes: Uint8Array, contentType?: string): RequestBody =>
+  bytes.length === 0 ? empty : { _tag: "Bytes", bytes, contentType }
+
+const streamOf = (
+  stream: Stream.Stream<Uint8Array, unknown>,
+  length: number | undefined,
+  repeatable: boolean,
+  contentType?: string
+): RequestBody => ({ _tag: "Stream", stream, length, repeatable, contentType })
+
+const encoder = new TextEncoder()
+
+/** The body of a request, or why it cannot be sent. */
+export const prepare = (request: HttpClientRequest.HttpClientRequest): RequestBody | ExchangeError.InvalidRequest => {
+  const body = request.body
+  switch (body._tag) {
+    case "Empty":
+      return empty
+    case "Uint8Array":
+      return bytesOf(body.body)
+    case "FormData":
+      return multipart(body.formData)
+    case "Stream":
+      // An Effect stream may come from anywhere; nothing says that it gives the same bytes twice.
+      return streamOf(body.stream, body.contentLength ?? announced(request), false)
+    case "Raw":
+      return raw(request, body)
+  }
+}
+
+/** The length that a caller announced in the header, for a stream whose body does not say it. */
+const announced = (request: HttpClientRequest.HttpClientRequest): number | undefined => {
+  const header = request.headers["content-length"]
+  return header !== undefined && /^[0-9]{1,15}$/.test(header) ? Number(header) : undefined
+}
+
+const multipart = (formData: FormData): RequestBody => {
+  const encoded = Multipart.encode(formData)
+  return encoded.bytes !== undefined
+    ? bytesOf(encoded.bytes, encoded.contentType)
+    : streamOf(Multipart.toStream(encoded), encoded.length, true, encoded.contentType)
+}
+
+const raw = (
+  request: HttpClientRequest.HttpClientRequest,
+  body: HttpBody.Raw
+): RequestBody | ExchangeError.InvalidRequest => {
+  const value: unknown = body.body
+  if (value === undefined || value === null) return empty
+  if (typeof value === "string") return bytesOf(encoder.encode(value))
+  if (ArrayBuffer.isView(value)) return bytesOf(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+  if (value instanceof ArrayBuffer || isSharedArrayBuffer(value)) return bytesOf(new Uint8Array(value))
+  if (value instanceof URLSearchParams) {
+    return bytesOf(encoder.encode(value.toString()), "application/x-www-form-urlencoded;charset=UTF-8")
+  }
+  if (value instanceof Blob) {
+    return streamOf(Multipart.fromBlob(value), value.size, true, value.type === "" ? undefined : value.type)
+  }
+  if (value instanceof FormData) return multipart(value)
+  const length = body.contentLength ?? announced(request)
+  if (value instanceof ReadableStream) {
+    return streamOf(
+      toBytes(
+        Stream.fromReadableStream(
+          () => value as ReadableStream<unknown>,
+          (cause) => cause
+        )
+      ),
+      length,
+      false
+    )
+  }
+  if (typeof value === "object" && Symbol.asyncIterator in value) {
+    // Node's Readable is one of these; leaving the iteration destroys it.
+    return streamOf(toBytes(Stream.fromAsyncIterable(value as AsyncIterable<unknown>, (cause) => cause)), length, false)
+  }
+  if (typeof value === "object" && Symbol.iterator in value) {
+    return streamOf(toBytes(Stream.fromIterable(value as Iterable<unknown>)), length, false)
+  }
+  return new ExchangeError.InvalidRequest({
+    ...ExchangeError.nothingSent,
+    fault: "caller",
+    field: "body",
+    problem: `a raw body may be a string, bytes, Blob, URLSearchParams, FormData, Readable, ReadableStream or an iterable of bytes, not ${describe(
+      value
+    )}`
+  })
+}
+
+const isSharedArrayBuffer = (value: unknown): value is SharedArrayBuffer =>
+  typeof SharedArrayBuffer !== "undefined" && value instanceof SharedArrayBuffer
+
+const toBytes = (stream: Stream.Stream<unknown, unknown>): Stream.Stream<Uint8Array, unknown> =>
+  Stream.map(stream, (piece) => {
+    if (piece instanceof Uint8Array) return piece
+    if (typeof piece === "string") return encoder.encode(piece)
+    if (ArrayBuffer.isView(piece)) return new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength)
+    if (piece instanceof ArrayBuffer) return new Uint8Array(piece)
+    throw new TypeError(`The request's body gave ${describe(piece)} where bytes or a string were expected`)
+  })
+
+const describe = (value: unknown): string =>
+  value === null ? "null" : typeof value === "object" ? (value.constructor?.name ?? "an object") : typeof value

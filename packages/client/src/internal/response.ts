@@ -1,0 +1,104 @@
+/**
+ * The platform's response over an answer of ours.
+ *
+ * @internal
+ */
+import * as Cookies from "@effect/platform/Cookies"
+import type * as Headers from "@effect/platform/Headers"
+import type { ResponseError } from "@effect/platform/HttpClientError"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
+import type * as UrlParams from "@effect/platform/UrlParams"
+import type { Head } from "@hotaru/http1/Http1Event"
+import type { Lease } from "@hotaru/pool/Lease"
+import type * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
+import * as Option from "effect/Option"
+import type * as Stream from "effect/Stream"
+import * as BodyStream from "./bodyStream.js"
+import * as Collect from "./collect.js"
+import type { Answer } from "./exchange.js"
+import { joinFields } from "./fields.js"
+import type { ResponseBody } from "./responseBody.js"
+import { valuesOf } from "./rules.js"
+import type { Limits } from "./safety.js"
+
+export class PooledResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
+  readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
+  readonly [HttpClientResponse.TypeId]: HttpClientResponse.TypeId = HttpClientResponse.TypeId
+  /** The answer's own parts, for what the platform's interface does not show. */
+  readonly head: Head
+  readonly body: ResponseBody
+  readonly lease: Lease
+  private joined: Headers.Headers | undefined = undefined
+  private parsedCookies: Cookies.Cookies | undefined = undefined
+
+  constructor(
+    readonly request: HttpClientRequest.HttpClientRequest,
+    answer: Answer,
+    readonly limits: Limits
+  ) {
+    super()
+    this.head = answer.head
+    this.body = answer.body
+    this.lease = answer.lease
+  }
+
+  get status(): number {
+    return this.head.status
+  }
+
+  get headers(): Headers.Headers {
+    if (this.joined === undefined) this.joined = joinFields(this.head.rawHeaders)
+    return this.joined
+  }
+
+  get cookies(): Cookies.Cookies {
+    if (this.parsedCookies === undefined) {
+      this.parsedCookies = Cookies.fromSetCookie(valuesOf(this.head.rawHeaders, "set-cookie"))
+    }
+    return this.parsedCookies
+  }
+
+  get remoteAddress(): Option.Option<string> {
+    return Option.fromNullable(this.lease.connection.facts.remoteAddress)
+  }
+
+  get text(): Effect.Effect<string, ResponseError> {
+    return Collect.text(this)
+  }
+
+  get json(): Effect.Effect<unknown, ResponseError> {
+    return Collect.json(this)
+  }
+
+  get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, ResponseError> {
+    return Collect.urlParams(this)
+  }
+
+  get arrayBuffer(): Effect.Effect<ArrayBuffer, ResponseError> {
+    return Collect.arrayBuffer(this)
+  }
+
+  get formData(): Effect.Effect<FormData, ResponseError> {
+    return Collect.formData(this)
+  }
+
+  get stream(): Stream.Stream<Uint8Array, ResponseError> {
+    return BodyStream.stream(this)
+  }
+
+  /** Shows the body only if somebody has collected it. */
+  toJSON(): unknown {
+    const body = Collect.shown(this)
+    return {
+      _id: "@effect/platform/HttpClientResponse",
+      request: this.request.toJSON(),
+      status: this.status,
+      headers: Inspectable.redact(this.headers),
+      remoteAddress: this.remoteAddress.toJSON(),
+      ...(body === undefined ? {} : { body })
+    }
+  }
+}

@@ -1,0 +1,321 @@
+/**
+ * The body of a response between its connection and its readers: what has come and was not taken yet, bounded.
+ *
+ * It knows neither the response nor the platform: it is reachable from the connection, and a response that nobody
+ * holds any more must be collectable.
+ *
+ * @internal
+ */
+import type { Deadline, Deadlines } from "@hotaru/pool/Deadlines"
+import * as ExchangeError from "../ExchangeError.js"
+import { concat } from "./bytes.js"
+import type { Limits } from "./safety.js"
+
+/** What a body asks of its exchange. None of it does anything once the exchange has settled. */
+export interface BodySource {
+  readonly deadlines: Deadlines
+  /** How far the exchange got. */
+  progress(): ExchangeError.Progress
+  pauseReading(): void
+  resumeReading(): void
+  /**
+   * Nobody will read the rest.
+   * @param rest bytes still to come, where that is known.
+   */
+  onAbandoned(rest: number | undefined, interrupted: boolean): void
+  /** No piece came within `bodyTimeout`. */
+  onStalled(): void
+}
+
+/**
+ * How the body is being used. A collected body is kept and can be read again; a streamed one is handed over and gone.
+ */
+type Use = "Unread" | "Collected" | "Streamed" | "Pulled"
+
+/** Somebody who waits for the whole body. */
+export interface Collector {
+  readonly limit: number
+  readonly limitName: string
+  readonly resume: (result: Uint8Array | ExchangeError.ExchangeError) => void
+}
+
+export const end = Symbol.for("@hotaru/client/bodyEnd")
+
+/** All pieces that lie ready, the end, or why there are no more. */
+export type Taken = ReadonlyArray<Uint8Array> | typeof end | ExchangeError.ExchangeError
+
+export class ResponseBody {
+  private chunks: Array<Uint8Array> = []
+  private buffered = 0
+  /** Bytes that have come. */
+  received = 0
+  /** The fields after a chunked body, name and value in turn. */
+  trailers: ReadonlyArray<string> = []
+  private use: Use = "Unread"
+  private state: "Open" | "Complete" | ExchangeError.ExchangeError = "Open"
+  private paused = false
+  private collectors: Array<Collector> = []
+  private ready: (() => void) | undefined = undefined
+  private timer: Deadline | undefined = undefined
+  private collectedPulled = false
+
+  constructor(
+    private readonly source: BodySource,
+    private readonly limits: Limits,
+    /** As announced by the peer. */
+    readonly contentLength: number | undefined
+  ) {}
+
+  get isOpen(): boolean {
+    return this.state === "Open"
+  }
+
+  /** The whole body, if it was collected: for showing a response without touching it. */
+  get collected(): Uint8Array | undefined {
+    return this.use === "Collected" && this.state === "Complete" ? this.whole() : undefined
+  }
+
+  // --- the exchange's side ---
+
+  /** Bytes that stay as they are. */
+  push(bytes: Uint8Array): void {
+    this.received += bytes.length
+    if (this.state !== "Open") return
+    this.chunks.push(bytes)
+    this.buffered += bytes.length
+  }
+
+  complete(): void {
+    if (this.state === "Open") this.state = "Complete"
+  }
+
+  /** @param keep whether what has come already may still be read. */
+  fail(error: ExchangeError.ExchangeError, keep: boolean): void {
+    if (this.state !== "Open") return
+    this.state = error
+    if (keep) return
+    this.chunks = []
+    this.buffered = 0
+  }
+
+  /** Tells the readers what has come, and stops the connection if they do not keep up. */
+  wake(): void {
+    const state = this.state
+    // The time to begin reading runs on while read-ahead comes in.
+    if (this.use !== "Unread" || state !== "Open") this.clearTimer()
+    if (state !== "Open") {
+      const waiting = this.collectors
+      this.collectors = []
+      for (const collector of waiting) collector.resume(state === "Complete" ? this.checked(collector) : state)
+      this.signal()
+      return
+    }
+    if (this.collectors.length > 0) {
+      this.refuseSmallCollectors()
+    } else {
+      if (this.chunks.length > 0) this.signal()
+      if (this.buffered >= this.limits.readAhead && !this.paused && this.isOpen) {
+        this.paused = true
+        this.source.pauseReading()
+      }
+    }
+    this.watch()
+  }
+
+  /** Starts the time within which somebody must begin to read. */
+  awaitReader(): void {
+    const millis = this.limits.unreadBodyTimeout
+    if (this.use !== "Unread" || !this.isOpen || millis === Infinity) return
+    this.timer = this.source.deadlines.set(millis, () =>
+      this.abandon(`nobody began to read it within ${millis} ms`, false)
+    )
+  }
+
+  // --- the readers' side ---
+
+  /** Whether it can be streamed now, and from where; claims it. */
+  beginStream(): "Live" | "Collected" | ExchangeError.BodyAlreadyConsumed {
+    if (this.use === "Collected") return "Collected"
+    if (this.use !== "Unread") return this.consumed()
+    this.begin("Streamed")
+    return "Live"
+  }
+
+  /** Like `beginStream`, for a reader that comes back for each piece. */
+  beginPull(): "Live" | "Collected" | "CollectedEnd" | ExchangeError.BodyAlreadyConsumed {
+    if (this.use === "Collected") {
+      if (this.collectedPulled) return "CollectedEnd"
+      this.collectedPulled = true
+      return "Collected"
+    }
+    if (this.use === "Streamed") return this.consumed()
+    if (this.use === "Unread") this.begin("Pulled")
+    return "Live"
+  }
+
+  /** All that lies ready for a stream; undefined if its reader must wait. */
+  take(): Taken | undefined {
+    const nothing = this.checkStream()
+    if (nothing !== "Some") return nothing
+    const taken = this.chunks
+    this.chunks = []
+    this.buffered = 0
+    this.unpause()
+    return taken
+  }
+
+  /** One piece of what lies ready. */
+  takeOne(): Uint8Array | typeof end | ExchangeError.ExchangeError | undefined {
+    const nothing = this.checkStream()
+    if (nothing !== "Some") return nothing
+    const taken = this.chunks.shift()!
+    this.buffered -= taken.length
+    if (this.chunks.length === 0) this.unpause()
+    return taken
+  }
+
+  /** Calls once when `take` is worth another try. */
+  onReady(resume: () => void): void {
+    if (!this.isOpen || this.chunks.length > 0) return resume()
+    const before = this.ready
+    this.ready =
+      before === undefined
+        ? resume
+        : () => {
+            before()
+            resume()
+          }
+    this.watch()
+  }
+
+  /** The whole body, or why it cannot be had; undefined if its reader must wait. */
+  collect(limit: number, limitName: string): Uint8Array | ExchangeError.ExchangeError | undefined {
+    if (this.use === "Streamed" || this.use === "Pulled") return this.consumed()
+    const state = this.state
+    if (state !== "Open" && state !== "Complete") return state
+    const atLeast = Math.max(this.received, this.contentLength ?? 0)
+    if (state === "Open" && atLeast > limit) {
+      const error = this.over(limitName, limit)
+      if (this.collectors.length === 0) this.abandon(`it is over ${limitName}`, false)
+      return error
+    }
+    if (this.use === "Unread") this.begin("Collected")
+    if (state === "Complete") return this.received > limit ? this.over(limitName, limit) : this.whole()
+    this.unpause()
+    return undefined
+  }
+
+  wait(collector: Collector): void {
+    if (!this.isOpen) {
+      const result = this.collect(collector.limit, collector.limitName)
+      if (result !== undefined) collector.resume(result)
+      return
+    }
+    this.collectors.push(collector)
+    this.watch()
+  }
+
+  /** A reader was interrupted while it waited. The others, if any, go on. */
+  leave(collector: Collector | undefined): void {
+    if (collector === undefined) {
+      this.ready = undefined
+    } else {
+      this.collectors = this.collectors.filter((one) => one !== collector)
+      if (this.collectors.length > 0) return
+    }
+    this.abandon("its reader was interrupted", true)
+  }
+
+  /** Nobody will read the rest. */
+  abandon(reason: string, interrupted: boolean): void {
+    if (!this.isOpen) return
+    const rest = this.contentLength === undefined ? undefined : this.contentLength - this.received
+    this.fail(new ExchangeError.BodyAbandoned({ ...this.source.progress(), fault: "caller", reason }), false)
+    this.source.onAbandoned(rest, interrupted)
+    this.wake()
+  }
+
+  // --- inside ---
+
+  private checkStream(): "Some" | typeof end | ExchangeError.ExchangeError | undefined {
+    const limit = this.limits.maxStreamSize
+    if (this.received > limit || (this.isOpen && this.contentLength !== undefined && this.contentLength > limit)) {
+      const error = this.over("maxStreamSize", limit)
+      this.chunks = []
+      this.abandon("it is over maxStreamSize", false)
+      return error
+    }
+    if (this.chunks.length > 0) return "Some"
+    if (this.state === "Complete") return end
+    if (this.state !== "Open") return this.state
+    this.unpause()
+    return undefined
+  }
+
+  private begin(use: Use): void {
+    this.use = use
+    this.clearTimer()
+  }
+
+  private unpause(): void {
+    if (!this.paused || !this.isOpen) return
+    this.paused = false
+    this.source.resumeReading()
+  }
+
+  private signal(): void {
+    const ready = this.ready
+    if (ready === undefined) return
+    this.ready = undefined
+    ready()
+  }
+
+  private whole(): Uint8Array {
+    if (this.chunks.length !== 1) this.chunks = [concat(this.chunks)]
+    return this.chunks[0]!
+  }
+
+  private checked(collector: Collector): Uint8Array | ExchangeError.ExchangeError {
+    return this.received > collector.limit ? this.over(collector.limitName, collector.limit) : this.whole()
+  }
+
+  private refuseSmallCollectors(): void {
+    let refused = false
+    for (const collector of this.collectors) if (this.received > collector.limit) refused = true
+    if (!refused) return
+    const before = this.collectors
+    this.collectors = before.filter((one) => this.received <= one.limit)
+    const nobodyLeft = this.collectors.length === 0
+    for (const one of before) if (this.received > one.limit) one.resume(this.over(one.limitName, one.limit))
+    if (nobodyLeft) this.abandon("it is over its reader's limit", false)
+  }
+
+  private over(limit: string, value: number): ExchangeError.LimitExceeded {
+    const actual = Math.max(this.received, this.contentLength ?? 0)
+    return new ExchangeError.LimitExceeded({
+      ...this.source.progress(),
+      safeToRetry: false,
+      fault: "peer",
+      limit,
+      value,
+      actual
+    })
+  }
+
+  private consumed(): ExchangeError.BodyAlreadyConsumed {
+    return new ExchangeError.BodyAlreadyConsumed({ ...this.source.progress(), safeToRetry: false, fault: "caller" })
+  }
+
+  /** While a reader waits, a piece must come within `bodyTimeout`. */
+  private watch(): void {
+    if (this.limits.bodyTimeout === Infinity || !this.isOpen) return
+    if (this.ready === undefined && this.collectors.length === 0) return
+    this.clearTimer()
+    this.timer = this.source.deadlines.set(this.limits.bodyTimeout, () => this.source.onStalled())
+  }
+
+  private clearTimer(): void {
+    this.timer?.clear()
+    this.timer = undefined
+  }
+}

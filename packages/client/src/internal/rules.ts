@@ -1,0 +1,65 @@
+/**
+ * What an answer means for its request and its connection.
+ *
+ * @internal
+ */
+import type { Head } from "@hotaru/http1/Http1Event"
+import type { KeepAlive } from "@hotaru/http1/KeepAlive"
+import * as Lease from "@hotaru/pool/Lease"
+import * as Duration from "effect/Duration"
+import * as ExchangeError from "../ExchangeError.js"
+import type { Limits } from "./safety.js"
+import type { Sender } from "./sender.js"
+
+/** A peer that says how long it keeps an idle connection may mean it to the millisecond. */
+const hintMargin = 1000
+
+const requestNotSent = Lease.Spent("RequestNotSent")
+
+/** How a lease ends whose answer is complete. */
+export const settlement = (keepAlive: KeepAlive, sender: Sender): Lease.Settlement => {
+  if (!sender.isComplete) return requestNotSent
+  if (keepAlive._tag === "Close") return Lease.Spent(keepAlive.reason)
+  if (sender.saidClose) return Lease.Spent("SaidClose")
+  const { max, timeoutMillis } = keepAlive
+  if (max === undefined && timeoutMillis === undefined) return Lease.Reusable()
+  return Lease.Reusable({
+    idleFor: timeoutMillis === undefined ? undefined : Duration.millis(Math.max(0, timeoutMillis - hintMargin)),
+    remaining: max
+  })
+}
+
+/** The values of a field, in the order sent. */
+export const valuesOf = (rawHeaders: ReadonlyArray<string>, name: string): Array<string> => {
+  const values: Array<string> = []
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]!.toLowerCase() === name) values.push(rawHeaders[i + 1]!)
+  }
+  return values
+}
+
+/** Whether the head says that its connection ends with the answer. */
+export const saysClose = (head: Head): boolean =>
+  head.version === 0 ||
+  valuesOf(head.rawHeaders, "connection").some((value) =>
+    value.split(",").some((token) => token.trim().toLowerCase() === "close")
+  )
+
+/** Whether the answer's content type is one that the limits refuse. An answer without content has none. */
+export const refuse = (
+  progress: ExchangeError.Progress,
+  head: Head,
+  limits: Limits
+): ExchangeError.ContentTypeRefused | undefined => {
+  const allowed = limits.allowedContentTypes
+  if (allowed === undefined || head.framing._tag === "NoBody") return undefined
+  if (head.framing._tag === "Length" && head.framing.length === 0) return undefined
+  const contentType = valuesOf(head.rawHeaders, "content-type")[0]
+  const type = (contentType?.split(";")[0] ?? "").trim().toLowerCase()
+  const isAllowed = allowed.some(
+    (one) => one === type || one === "*/*" || (one.endsWith("/*") && type.startsWith(one.slice(0, -1)))
+  )
+  return isAllowed
+    ? undefined
+    : new ExchangeError.ContentTypeRefused({ ...progress, safeToRetry: false, fault: "peer", contentType, allowed })
+}

@@ -1,0 +1,121 @@
+/**
+ * Sends a body that comes as a stream: a chunk is pulled, written, and the next one waits until the connection takes
+ * more. It runs in a fiber of its own, because the answer may come first.
+ *
+ * @internal
+ */
+
+import * as RequestEncoder from "@hotaru/http1/RequestEncoder"
+import type { Deadline, Deadlines } from "@hotaru/pool/Deadlines"
+import * as Cause from "effect/Cause"
+import type * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Runtime from "effect/Runtime"
+import * as Stream from "effect/Stream"
+import { joined } from "./bytes.js"
+
+/** What an upload asks of its exchange. */
+export interface UploadSink {
+  readonly deadlines: Deadlines
+  /** Whether more may be written at once. */
+  write(data: string | Uint8Array): boolean
+  /**
+   * Everything was given to the connection.
+   * @param taken whether the connection holds nothing of it back.
+   */
+  uploaded(taken: boolean): void
+  uploadFailed(cause: unknown): void
+  /** The stream gave more or fewer bytes than announced. */
+  uploadMismatch(announced: number, given: number): void
+  /** The connection took nothing within `bodyTimeout`. */
+  stalled(): void
+}
+
+export class Upload {
+  private fiber: Fiber.RuntimeFiber<void, unknown> | undefined = undefined
+  private given = 0
+  private stopped = false
+  private drained: (() => void) | undefined = undefined
+  private timer: Deadline | undefined = undefined
+
+  constructor(
+    private readonly sink: UploadSink,
+    private readonly stream: Stream.Stream<Uint8Array, unknown>,
+    /** As announced in the head; without it the body goes in chunks. */
+    private readonly length: number | undefined,
+    private readonly bodyTimeout: number
+  ) {}
+
+  start(runtime: Runtime.Runtime<never>): void {
+    this.fiber = Runtime.runFork(runtime)(Stream.runForEachChunk(this.stream, (chunk) => this.send(chunk)))
+    this.fiber.addObserver((exit) => this.ended(exit))
+  }
+
+  /** No more is sent; the producer is interrupted. */
+  stop(): void {
+    if (this.stopped) return
+    this.stopped = true
+    this.progress()
+    this.fiber?.unsafeInterruptAsFork(FiberId.none)
+  }
+
+  onDrain(): void {
+    const drained = this.drained
+    if (drained === undefined) return
+    this.progress()
+    drained()
+  }
+
+  private send(chunk: Chunk.Chunk<Uint8Array>): Effect.Effect<void> {
+    let more = true
+    for (const piece of chunk) {
+      if (this.stopped) return Effect.never
+      if (piece.length > 0) more = this.piece(piece)
+    }
+    if (more || this.stopped) return Effect.void
+    return Effect.async<void>((resume) => {
+      this.drained = () => resume(Exit.void)
+      if (this.bodyTimeout !== Infinity)
+        this.timer = this.sink.deadlines.set(this.bodyTimeout, () => this.sink.stalled())
+    })
+  }
+
+  private piece(bytes: Uint8Array): boolean {
+    this.given += bytes.length
+    if (this.length !== undefined) {
+      if (this.given > this.length) {
+        this.sink.uploadMismatch(this.length, this.given)
+        return true
+      }
+      return this.sink.write(bytes)
+    }
+    const head = RequestEncoder.chunkHead(bytes.length)
+    const one = joined(head, bytes, RequestEncoder.chunkEnd)
+    if (one !== undefined) return this.sink.write(one)
+    this.sink.write(head)
+    this.sink.write(bytes)
+    return this.sink.write(RequestEncoder.chunkEnd)
+  }
+
+  private ended(exit: Exit.Exit<void, unknown>): void {
+    if (this.stopped) return
+    if (Exit.isFailure(exit)) {
+      this.stopped = true
+      return this.sink.uploadFailed(Cause.squash(exit.cause))
+    }
+    if (this.length !== undefined && this.given !== this.length)
+      return this.sink.uploadMismatch(this.length, this.given)
+    const taken = this.length !== undefined || this.sink.write(RequestEncoder.lastChunk)
+    this.stopped = true
+    this.sink.uploaded(taken)
+  }
+
+  private progress(): void {
+    this.drained = undefined
+    this.timer?.clear()
+    this.timer = undefined
+  }
+}
