@@ -171,9 +171,12 @@ describe("the original's behaviours on real sockets", () => {
         assert.deepInclude(yield* pool.stats, { evictions: 1, created: 2, pooledConnections: 1 })
         // A connection that the server closes is stale, too, at once.
         server.connections[1]?.socket.end()
-        yield* Effect.repeat(Effect.flatMap(lease.connection.turn, () => pool.stats), {
-          until: (stats) => stats.pooledConnections === 0
-        })
+        yield* Effect.repeat(
+          Effect.flatMap(lease.connection.turn, () => pool.stats),
+          {
+            until: (stats) => stats.pooledConnections === 0
+          }
+        )
         assert.strictEqual((yield* pool.stats).evictions, 2)
       })
     )
