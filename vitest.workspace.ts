@@ -2,17 +2,16 @@ import { existsSync, readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
-const packagesDirectory = fileURLToPath(new URL("./packages", import.meta.url))
+const root = fileURLToPath(new URL(".", import.meta.url))
 
-/** One project for every package that has tests, named like its folder: `--project pool`. */
-const projects = readdirSync(packagesDirectory)
-  .filter((name) => existsSync(`${packagesDirectory}/${name}/test`))
-  .sort()
-  .map((name) => ({
+/** One project for every folder that has tests, named like it: `--project pool`. */
+const projects = [...readdirSync(`${root}packages`).map((name) => `packages/${name}`), "scripts"]
+  .filter((folder) => existsSync(`${root}${folder}/test`))
+  .map((folder) => ({
     extends: true as const,
     test: {
-      name,
-      root: `${packagesDirectory}/${name}`
+      name: folder.replace("packages/", ""),
+      root: `${root}${folder}`
     }
   }))
 
