@@ -1,11 +1,10 @@
-import { readdirSync } from "node:fs"
 import type * as Net from "node:net"
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { NodeConnector } from "@hotaru/node"
 import type { Connection } from "@hotaru/pool"
 import { Effect, Queue, type Scope } from "effect"
 import { type Certificates, certificates } from "./support/certificates.js"
-import { plain, secure } from "./support/dialling.js"
+import { descriptors, plain, secure } from "./support/dialling.js"
 import { PatientRecorder, record } from "./support/recorder.js"
 import { listen, listenTls } from "./support/servers.js"
 
@@ -33,8 +32,6 @@ const connected = (transport: Transport): Effect.Effect<Pair, unknown, Scope.Sco
     const peer = yield* Queue.take(accepted)
     return { connection, peer, reset }
   })
-
-const descriptors = (): number => readdirSync("/proc/self/fd").length
 
 /** Runs in an I/O callback, where the event loop has polled and will not poll again before its next turn. */
 const inIoCallback = (peer: Net.Socket, connection: Connection.Connection, act: () => void): Effect.Effect<void> =>

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs"
 import { Resolver } from "@hotaru/node"
 import { ConnectionKey, type Connector, type PoolError } from "@hotaru/pool"
 import { Effect } from "effect"
@@ -31,7 +32,8 @@ export const refusal = (
     Effect.orDieWith(({ facts }) => new Error(`the dial succeeded: ${JSON.stringify(facts)}`))
   )
 
-const openSockets = (): number =>
+/** Sockets of this process that are open or being opened. */
+export const openSockets = (): number =>
   process
     .getActiveResourcesInfo()
     .filter((name) => /^(TCPSocketWrap|PipeWrap|TLSWrap|TCPConnectWrap|PipeConnectWrap)$/.test(name)).length
@@ -50,3 +52,16 @@ export const noSocketsLeft: Effect.Effect<void> = Effect.async((resume) => {
   }
   look(1000)
 })
+
+/** Descriptors this process has open, at this very moment. */
+export const descriptors = (): number => readdirSync("/proc/self/fd").length
+
+/** Lets the event loop turn until something holds. */
+export const turnUntil = (holds: () => boolean): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const look = (): void => {
+      if (holds()) resume(Effect.void)
+      else setImmediate(look)
+    }
+    look()
+  })
