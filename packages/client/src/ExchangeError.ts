@@ -133,18 +133,13 @@ export class ConnectionBroken extends Data.TaggedError("ConnectionBroken")<
     /** What was being waited for. */
     readonly during: "head" | "body"
     readonly detail: string
-    /** Whether the request had been sent again before, on another connection. */
-    readonly retried: boolean
     readonly cause?: unknown
   }
 > {
   override get message(): string {
     const connection = this.reusedConnection ? "A reused connection" : "The connection"
     const started = this.responseStarted ? "after the answer had begun" : "without a byte of an answer"
-    return (
-      `${connection} broke ${started}, ${this.bytesWritten} bytes of the request written: ${this.detail}` +
-      (this.retried ? " (retried once)" : "")
-    )
+    return `${connection} broke ${started}, ${this.bytesWritten} bytes of the request written: ${this.detail}`
   }
 }
 

@@ -6,10 +6,10 @@
  */
 
 interface Abortable {
-  abort(): void
+  abort(reason: string): void
 }
 
-const registry = new FinalizationRegistry<Abortable>((exchange) => exchange.abort())
+const registry = new FinalizationRegistry<Abortable>((exchange) => exchange.abort("nobody holds its response any more"))
 
 /** The exchange must not hold the response, or it would never be collected. */
 export const watch = (response: object, exchange: Abortable): void => registry.register(response, exchange)

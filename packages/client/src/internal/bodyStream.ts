@@ -10,8 +10,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { end, type Taken } from "./bodyContract.js"
 import type { PooledResponse } from "./response.js"
-import { end, type Taken } from "./responseBody.js"
 import { responseError } from "./translate.js"
 
 /** Waits until something lies ready, then takes all of it. The fast path takes it without waiting. */

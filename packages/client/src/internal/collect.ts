@@ -8,8 +8,8 @@ import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as UrlParams from "@effect/platform/UrlParams"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { Collector } from "./bodyContract.js"
 import type { PooledResponse } from "./response.js"
-import type { Collector } from "./responseBody.js"
 import { responseError } from "./translate.js"
 
 const decoder = new TextDecoder()

@@ -20,7 +20,6 @@ export const broken = (
   progress: Progress,
   during: "head" | "body",
   detail: string,
-  retried: boolean,
   cause?: unknown
 ): ExchangeError.ConnectionBroken =>
   new ExchangeError.ConnectionBroken({
@@ -28,7 +27,6 @@ export const broken = (
     fault: "network",
     during,
     detail,
-    retried,
     ...(cause === undefined ? {} : { cause })
   })
 

@@ -6,43 +6,16 @@
  *
  * @internal
  */
-import type { Deadline, Deadlines } from "@hotaru/pool/Deadlines"
+import type { Deadline } from "@hotaru/pool/Deadlines"
 import * as ExchangeError from "../ExchangeError.js"
+import { type BodySource, type Collector, end, type Taken } from "./bodyContract.js"
 import { concat } from "./bytes.js"
 import type { Limits } from "./safety.js"
-
-/** What a body asks of its exchange. None of it does anything once the exchange has settled. */
-export interface BodySource {
-  readonly deadlines: Deadlines
-  /** How far the exchange got. */
-  progress(): ExchangeError.Progress
-  pauseReading(): void
-  resumeReading(): void
-  /**
-   * Nobody will read the rest.
-   * @param rest bytes still to come, where that is known.
-   */
-  onAbandoned(rest: number | undefined, interrupted: boolean): void
-  /** No piece came within `bodyTimeout`. */
-  onStalled(): void
-}
 
 /**
  * How the body is being used. A collected body is kept and can be read again; a streamed one is handed over and gone.
  */
 type Use = "Unread" | "Collected" | "Streamed" | "Pulled"
-
-/** Somebody who waits for the whole body. */
-export interface Collector {
-  readonly limit: number
-  readonly limitName: string
-  readonly resume: (result: Uint8Array | ExchangeError.ExchangeError) => void
-}
-
-export const end = Symbol.for("@hotaru/client/bodyEnd")
-
-/** All pieces that lie ready, the end, or why there are no more. */
-export type Taken = ReadonlyArray<Uint8Array> | typeof end | ExchangeError.ExchangeError
 
 export class ResponseBody {
   private chunks: Array<Uint8Array> = []

@@ -1,0 +1,35 @@
+/**
+ * What passes between a body, its source and its readers.
+ *
+ * @internal
+ */
+import type { Deadlines } from "@hotaru/pool/Deadlines"
+import type * as ExchangeError from "../ExchangeError.js"
+
+/** What a body asks of its exchange. None of it does anything once the exchange has settled. */
+export interface BodySource {
+  readonly deadlines: Deadlines
+  /** How far the exchange got. */
+  progress(): ExchangeError.Progress
+  pauseReading(): void
+  resumeReading(): void
+  /**
+   * Nobody will read the rest.
+   * @param rest bytes still to come, where that is known.
+   */
+  onAbandoned(rest: number | undefined, interrupted: boolean): void
+  /** No piece came within `bodyTimeout`. */
+  onStalled(): void
+}
+
+/** Somebody who waits for the whole body. */
+export interface Collector {
+  readonly limit: number
+  readonly limitName: string
+  readonly resume: (result: Uint8Array | ExchangeError.ExchangeError) => void
+}
+
+export const end = Symbol.for("@hotaru/client/bodyEnd")
+
+/** All pieces that lie ready, the end, or why there are no more. */
+export type Taken = ReadonlyArray<Uint8Array> | typeof end | ExchangeError.ExchangeError

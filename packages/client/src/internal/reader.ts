@@ -1,0 +1,271 @@
+/**
+ * The receiving half of an exchange, for one lease: bytes in, the head and the body of the answer out.
+ *
+ * @internal
+ */
+import type { Head, Http1Event } from "@hotaru/http1/Http1Event"
+import type { KeepAlive } from "@hotaru/http1/KeepAlive"
+import type { ResponseDecoder } from "@hotaru/http1/ResponseDecoder"
+import type { EndKind } from "@hotaru/pool/Connection"
+import type { Deadline, Deadlines } from "@hotaru/pool/Deadlines"
+import * as Lease from "@hotaru/pool/Lease"
+import type { AcquireError } from "@hotaru/pool/PoolError"
+import type * as ExchangeError from "../ExchangeError.js"
+import type { BodySource } from "./bodyContract.js"
+import * as Decoders from "./decoders.js"
+import * as Failures from "./failures.js"
+import type { Plan } from "./requestHead.js"
+import { ResponseBody } from "./responseBody.js"
+import * as Rules from "./rules.js"
+import type { Sender } from "./sender.js"
+
+export type Failure = ExchangeError.ExchangeError | AcquireError
+
+/** What an exchange ends its first half with: the head of the answer, and the body behind it. */
+export interface Answer {
+  readonly head: Head
+  readonly body: ResponseBody
+  readonly lease: Lease.Lease
+  /** Why the answer is not handed out, if it is not. */
+  readonly refused: ExchangeError.ExchangeError | undefined
+}
+
+/** What the receiving half asks of its exchange. */
+export interface ReaderHost {
+  readonly deadlines: Deadlines
+  progress(): ExchangeError.Progress
+  /** Whether the connection had carried a request before and this one was not sent again yet. */
+  readonly mayRetry: boolean
+  retry(error: ExchangeError.ExchangeError, settlement: Lease.Settlement): void
+  /** The peer does not know `expect`: the request is made again without. */
+  dropExpectation(settlement: Lease.Settlement): void
+  answered(answer: Answer): void
+  settle(settlement: Lease.Settlement): void
+  fail(error: Failure): void
+}
+
+/** How long an answer may take to come after a write failed: a peer that refuses an upload answers and closes. */
+const answerAfterWriteError = 250
+
+/**
+ * - `Head`: the answer's final head has not come.
+ * - `Body`: the head has come.
+ * - `Draining`: the rest of a body that nobody reads is thrown away to save the connection.
+ * - `Done`: the lease has ended; its connection is somebody else's.
+ */
+type State = "Head" | "Body" | "Draining" | "Done"
+
+export class Reader implements BodySource {
+  /** Whether any byte of an answer has come. */
+  started = false
+  body: ResponseBody | undefined = undefined
+  private state: State = "Head"
+  private readonly decoder: ResponseDecoder
+  private head: Head | undefined = undefined
+  private refused: ExchangeError.ExchangeError | undefined = undefined
+  private told = false
+  private drained = 0
+  private writeError: unknown = undefined
+  private timer: Deadline | undefined = undefined
+
+  constructor(
+    private readonly host: ReaderHost,
+    private readonly plan: Plan,
+    private readonly lease: Lease.Lease,
+    private readonly sender: Sender
+  ) {
+    this.decoder = Decoders.take(plan.limits)
+    this.decoder.start(plan.head.method)
+  }
+
+  get deadlines(): Deadlines {
+    return this.host.deadlines
+  }
+
+  // --- what the connection tells ---
+
+  onBytes(bytes: Uint8Array): void {
+    if (this.isDone()) return
+    this.started = true
+    for (const event of this.decoder.push(bytes)) {
+      this.onEvent(event)
+      if (this.isDone()) break
+    }
+    this.deliver()
+  }
+
+  onInputEnded(kind: EndKind, detail: string, cause: unknown): void {
+    if (this.isDone()) return
+    for (const event of this.decoder.finish(kind)) {
+      // What is missing is the connection's doing, not the peer's grammar.
+      if (event._tag !== "Failed") this.onEvent(event)
+    }
+    if (!this.isDone()) this.onBroken(detail, cause ?? this.writeError)
+    this.deliver()
+  }
+
+  onWriteError(cause: unknown): void {
+    this.writeError = cause
+    // Once the answer has begun it comes to its end by itself.
+    if (this.state !== "Head") return
+    this.setTimer(answerAfterWriteError, () => this.onInputEnded("reset", Failures.describe(cause), cause))
+  }
+
+  // --- what the exchange tells ---
+
+  /** The request is out: the time for the head begins. */
+  onSent(): void {
+    const { headersTimeout } = this.plan.limits
+    if (this.state !== "Head" || headersTimeout === Infinity) return
+    this.setTimer(headersTimeout, () =>
+      // The answer may be here and not read yet.
+      this.afterTurn(
+        () => this.state === "Head",
+        () => this.host.fail(Failures.timeout(this.progress(), "headersTimeout", headersTimeout))
+      )
+    )
+  }
+
+  /** The lease is about to end. */
+  stop(): void {
+    this.state = "Done"
+    this.clearTimer()
+  }
+
+  /** The exchange failed. Answers false if the head has not come: then there is no body to fail. */
+  failBody(error: Failure): boolean {
+    if (this.body === undefined) return false
+    this.body.fail(error as ExchangeError.ExchangeError, true)
+    return true
+  }
+
+  /** What the operating system holds for the connection already is seen first. */
+  afterTurn(still: () => boolean, act: () => void): void {
+    if (this.isDone()) return
+    this.lease.connection.onTurn(() => {
+      if (!this.isDone() && still()) act()
+    })
+  }
+
+  /** Tells whoever waits, once for each call of the connection: what came together is told together. */
+  deliver(): void {
+    const { body, head } = this
+    if (body === undefined || head === undefined) return
+    if (!this.told) {
+      this.told = true
+      if (this.refused === undefined) body.awaitReader()
+      this.host.answered({ head, body, lease: this.lease, refused: this.refused })
+    }
+    body.wake()
+  }
+
+  // --- what the body asks ---
+
+  progress(): ExchangeError.Progress {
+    return this.host.progress()
+  }
+
+  pauseReading(): void {
+    if (this.state === "Body") this.lease.connection.pause()
+  }
+
+  resumeReading(): void {
+    if (this.state === "Body") this.lease.connection.resume()
+  }
+
+  onStalled(): void {
+    const received = this.body?.received
+    this.afterTurn(
+      () => this.state === "Body" && this.body?.received === received,
+      () => this.host.fail(Failures.timeout(this.progress(), "bodyTimeout", this.plan.limits.bodyTimeout))
+    )
+  }
+
+  /** The rest of the body is thrown away if that is cheap, or its connection is. */
+  onAbandoned(rest: number | undefined, interrupted: boolean): void {
+    if (this.state !== "Body") return
+    const { bodyDrainBytes, bodyDrainTimeout } = this.plan.limits
+    const cheap = rest === undefined ? !interrupted : rest <= bodyDrainBytes
+    if (!cheap || !this.sender.isComplete) return this.host.settle(Lease.Broken("BodyAbandoned"))
+    this.state = "Draining"
+    this.setTimer(bodyDrainTimeout, () => this.host.settle(Lease.Broken("BodyNotDrained")))
+    this.lease.connection.resume()
+  }
+
+  // --- events ---
+
+  private onEvent(event: Http1Event): void {
+    switch (event._tag) {
+      case "Chunk":
+        return this.onChunk(event.bytes)
+      case "Head":
+        return this.onHead(event)
+      case "End":
+        return this.onComplete(event.keepAlive)
+      case "InformationalHead":
+        if (event.status === 100) this.sender.proceed()
+        return
+      case "Trailers":
+        if (this.body !== undefined) this.body.trailers = event.rawHeaders
+        return
+      case "Failed":
+        return this.host.fail(Failures.malformed(this.progress(), event.error))
+    }
+  }
+
+  private onHead(head: Head): void {
+    const { host, plan, sender } = this
+    this.clearTimer()
+    if (head.framing._tag === "Tunnel") return host.fail(Failures.tunnel(this.progress()))
+    if (head.status === 408 && host.mayRetry && plan.repeatable && Rules.saysClose(head)) {
+      const error = Failures.broken(this.progress(), "head", "the peer had given up waiting (408)")
+      return host.retry(error, Lease.Spent("RequestTimeout"))
+    }
+    if (head.status === 417 && sender.awaitsContinue) return host.dropExpectation(Lease.Spent("ExpectationFailed"))
+    // The peer has answered without the rest of the request: it will not read it.
+    if (sender.awaitsContinue || (!sender.isComplete && (head.status >= 300 || Rules.saysClose(head)))) sender.stop()
+    this.head = head
+    this.state = "Body"
+    this.body = new ResponseBody(this, plan.limits, head.framing._tag === "Length" ? head.framing.length : undefined)
+    this.refused = Rules.refuse(this.progress(), head, plan.limits)
+    if (this.refused !== undefined) this.body.abandon("its content type is refused", false)
+  }
+
+  private onChunk(bytes: Uint8Array): void {
+    if (this.state === "Body") return this.body!.push(this.lease.connection.keep(bytes))
+    this.drained += bytes.length
+    if (this.drained > this.plan.limits.bodyDrainBytes) this.host.settle(Lease.Broken("BodyNotDrained"))
+  }
+
+  private onComplete(keepAlive: KeepAlive): void {
+    this.body!.complete()
+    this.host.settle(Rules.settlement(keepAlive, this.sender))
+    if (keepAlive._tag === "Keep") Decoders.giveBack(this.plan.limits, this.decoder)
+  }
+
+  private onBroken(detail: string, cause: unknown): void {
+    const during = this.body === undefined ? "head" : "body"
+    const progress = this.progress()
+    const error = Failures.broken(progress, during, detail, cause)
+    if (!this.started && this.host.mayRetry && progress.safeToRetry) {
+      return this.host.retry(error, Lease.Broken("Stale"))
+    }
+    this.host.fail(Failures.preferConnectError(error, cause))
+  }
+
+  // --- inside ---
+
+  private isDone(): boolean {
+    return this.state === "Done"
+  }
+
+  private setTimer(millis: number, onExpired: () => void): void {
+    this.clearTimer()
+    this.timer = this.host.deadlines.set(millis, onExpired)
+  }
+
+  private clearTimer(): void {
+    this.timer?.clear()
+    this.timer = undefined
+  }
+}
