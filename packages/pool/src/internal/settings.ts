@@ -40,7 +40,7 @@ export const complete = (options: Partial<PoolConfig> | undefined): PoolConfig =
   if (options === undefined) return defaults
   const given = dropUndefined(options)
   for (const [field, value] of Object.entries(given)) {
-    if (!(field in defaults)) throw new InvalidPoolConfig({ field, value, expected: `one of ${Object.keys(defaults).join(", ")}` })
+    if (!Object.hasOwn(defaults, field)) throw new InvalidPoolConfig({ field, value, expected: `one of ${Object.keys(defaults).join(", ")}` })
   }
   return { ...defaults, ...given }
 }
@@ -48,13 +48,15 @@ export const complete = (options: Partial<PoolConfig> | undefined): PoolConfig =
 /** Throws `InvalidPoolConfig` naming the first field that makes no sense. */
 export const resolve = (config: PoolConfig): PoolSettings => {
   const base = hostSettings(config)
+  const { perHost } = config
+  if (typeof perHost !== "function") throw new InvalidPoolConfig({ field: "perHost", value: perHost, expected: "a function of the key" })
   return {
     maxConnections: count("maxConnections", config.maxConnections, 1),
     maxConnecting: count("maxConnecting", config.maxConnecting, 1),
     cleanupInterval: positive("cleanupInterval", config.cleanupInterval),
     drainTimeout: duration("drainTimeout", config.drainTimeout),
     host: (key) => {
-      const overrides = definedOnly(config.perHost(key))
+      const overrides = definedOnly(perHost(key))
       return overrides === undefined ? base : hostSettings({ ...config, ...overrides })
     }
   }
@@ -105,6 +107,8 @@ const oneOf = (field: keyof PoolConfig, value: "fifo" | "lifo"): "fifo" | "lifo"
 }
 
 const duration = (field: keyof PoolConfig, value: Duration.DurationInput): number => {
+  // Effect takes a number that is no duration for zero.
+  if (typeof value === "number" && !(value >= 0)) throw new InvalidPoolConfig({ field, value, expected: "a duration" })
   const decoded = Duration.decodeUnknown(value)
   if (decoded._tag === "Some") return Duration.toMillis(decoded.value)
   throw new InvalidPoolConfig({ field, value, expected: "a duration such as \"90 seconds\" or a number of milliseconds" })
