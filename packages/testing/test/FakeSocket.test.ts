@@ -230,6 +230,17 @@ describe("FakeSocket, writing", () => {
     assert.deepStrictEqual([socket.writtenText, socket.receivedText], ["lostlost too", ""])
   })
 
+  it("what a server sends on a connection that a lost write has broken goes nowhere", () => {
+    const socket = FakeSocket.make({ manualTurns: true })
+    const told = recorder(socket)
+    socket.failWrites()
+    socket.connection.write("lost")
+    socket.send("too late")
+    socket.end()
+    socket.poll()
+    assert.deepStrictEqual(told, ["error write EPIPE, open: false"])
+  })
+
   it("failing writes may leave the input going, and the failure is told in place of its end", () => {
     const socket = FakeSocket.make()
     const told = recorder(socket)

@@ -178,4 +178,27 @@ describe("ScriptedServer", () => {
       assert.isTrue(Exit.isFailure(exit) && /malformed request/.test(Cause.pretty(exit.cause)))
     })
   )
+
+  it.effect("a connection that the test ends while the server waits gets nothing more", () =>
+    Effect.gen(function* () {
+      const { network, told, tell } = yield* dialled
+      yield* tell(get("/"))
+      network.sockets[0]?.end()
+      yield* TestClock.adjust("2 seconds")
+      yield* network.settle
+      assert.deepStrictEqual(told, ["fin"])
+    }).pipe(Effect.scoped, against(ScriptedServer.always([ScriptedServer.wait("2 seconds"), "b"])))
+  )
+
+  it.effect("a reply that goes on behind its end is a broken test", () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(
+        Effect.flatMap(dialled, ({ tell }) => tell(get("/"))).pipe(
+          Effect.scoped,
+          against(ScriptedServer.always([ScriptedServer.end, "b"]))
+        )
+      )
+      assert.isTrue(Exit.isFailure(exit) && /goes on behind a step/.test(Cause.pretty(exit.cause)))
+    })
+  )
 })

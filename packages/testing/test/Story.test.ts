@@ -114,6 +114,15 @@ describe("Story", () => {
     )
   )
 
+  it.effect("a part that yields thousands of times is still on its way, not waiting", () =>
+    tell((story) =>
+      Effect.gen(function* () {
+        yield* story.start("busy", Effect.zipRight(Effect.repeatN(Effect.yieldNow(), 50_000), connect(a)))
+        yield* story.expectDial(a)
+      })
+    )
+  )
+
   it.effect("untrue statements fail with what was found and the story so far", () =>
     Effect.all([
       untrue(/^expect a dial: nothing was dialled\nThe story so far:\n {2}expect a dial$/, (story) =>
@@ -179,6 +188,9 @@ describe("Story", () => {
           c1.connection.write("GET /")
           yield* story.expectRequest(c1)
         })
+      ),
+      untrue(/restless starts: restless does not come to rest/, (story) =>
+        story.start("restless", Effect.forever(Effect.yieldNow()))
       ),
       untrue(/expect c1 to be closed: it is open/, (story) =>
         Effect.gen(function* () {

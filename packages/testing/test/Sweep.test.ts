@@ -53,21 +53,21 @@ describe("Sweep", () => {
     "catches Effect.async with a canceler: an interruption between registering and waiting runs no canceler",
     () =>
       Effect.gen(function* () {
-        const report = yield* Sweep.run(asyncWithCanceler, { delays: Sweep.range(0, 4) })
+        const report = yield* Sweep.run(asyncWithCanceler, { delays: Sweep.range(0, 2) })
         assert.isAbove(report.leaks.length, 0)
         assert.isBelow(report.leaks.length, report.timings / 4)
-        assert.strictEqual(report.timings, 49 * 5 * 31)
+        assert.strictEqual(report.timings, 49 * 3 * 31)
         assert.strictEqual(report.interrupted, report.timings)
       }),
     60_000
   )
 
   it.effect(
-    "passes the wait under a mask with matchCauseEffect, at every timing",
+    "passes the wait under a mask with matchCauseEffect, whenever it comes",
     () =>
       Effect.gen(function* () {
-        const report = yield* Sweep.check(maskAndMatchCause)
-        assert.strictEqual(report.timings, 49 * 21 * 31)
+        const report = yield* Sweep.check(maskAndMatchCause, { delays: [0, 1, 2, 3, 5, 8, 13, 20] })
+        assert.strictEqual(report.timings, 49 * 8 * 31)
         assert.strictEqual(report.interrupted, report.timings)
       }),
     60_000

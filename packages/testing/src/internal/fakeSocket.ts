@@ -25,6 +25,8 @@ class FakeSocketImpl implements FakeSocket, Peer {
   private fresh: Array<Uint8Array> = []
   private failure: WriteFailure | undefined = undefined
   private lost = false
+  /** Ended by the client's lost write, not by what the test did. */
+  private broken = false
   private holding = false
   private highWaterMark = 0
   private held: Uint8Array = new Uint8Array(0)
@@ -112,6 +114,8 @@ class FakeSocketImpl implements FakeSocket, Peer {
   }
 
   private arrive(arrival: Arrival): void {
+    // Whoever sends has not been told yet that the connection is gone, as a server would not be.
+    if (this.broken) return
     if (this.ended) throw new Error("the server has ended this connection already: nothing can follow")
     if (arrival._tag !== "Bytes") this.ended = true
     this.connection.arrive(arrival)
@@ -140,7 +144,10 @@ class FakeSocketImpl implements FakeSocket, Peer {
     this.lost = true
     const cause = failure.cause ?? brokenPipe()
     if (failure.inputGoesOn === true) this.writeFailure = { cause }
-    else if (!this.ended) this.later({ _tag: "Error", cause })
+    else if (!this.ended) {
+      this.later({ _tag: "Error", cause })
+      this.broken = true
+    }
   }
 
   get flushed(): boolean {

@@ -12,6 +12,11 @@ import type { FakeSocketClosed } from "./socketClosed.js"
 import { WireRequestImpl } from "./wireRequest.js"
 import { encodeHead } from "./wireResponse.js"
 
+type ReplyStep = Uint8Array | string | Step
+
+const isLast = (step: ReplyStep): boolean =>
+  typeof step === "object" && "_tag" in step && (step._tag === "End" || step._tag === "Reset" || step._tag === "Hang")
+
 class ServedRequestImpl extends WireRequestImpl implements ServedRequest {
   constructor(
     request: WireRequest,
@@ -76,13 +81,16 @@ class ScriptedServerImpl implements ScriptedServer {
   }
 
   private play(socket: FakeSocket, reply: Reply): Effect.Effect<void> {
-    const steps: ReadonlyArray<Uint8Array | string | Step> = Array.isArray(reply)
-      ? reply
-      : [reply as Uint8Array | string | Step]
-    return Effect.forEach(steps, (step) => this.step(socket, step), { discard: true })
+    return Effect.suspend(() => {
+      const steps: ReadonlyArray<ReplyStep> = Array.isArray(reply) ? reply : [reply as ReplyStep]
+      if (steps.slice(0, -1).some(isLast)) throw new Error("a reply goes on behind a step that ends it")
+      return Effect.forEach(steps, (step) => this.step(socket, step), { discard: true })
+    })
   }
 
-  private step(socket: FakeSocket, step: Uint8Array | string | Step): Effect.Effect<void> {
+  private step(socket: FakeSocket, step: ReplyStep): Effect.Effect<void> {
+    // The test itself may have ended the connection while the server waited.
+    if (socket.ended) return Effect.void
     if (typeof step === "string" || step instanceof Uint8Array) return Effect.sync(() => this.send(socket, step))
     switch (step._tag) {
       case "Send":

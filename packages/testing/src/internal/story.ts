@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberStatus from "effect/FiberStatus"
 import * as TestClock from "effect/TestClock"
 import type { DialFailure, FakeDial, FakeNetworkShape } from "../FakeNetwork.js"
 import type { FakeSocket } from "../FakeSocket.js"
@@ -21,6 +22,8 @@ import { parseRequest } from "./wireRequest.js"
 interface RunningPart extends Part {
   readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
 }
+
+const maxRounds = 200
 
 class StoryImpl implements Story {
   readonly transcript: Array<string> = []
@@ -61,7 +64,19 @@ class StoryImpl implements Story {
   }
 
   get settle(): Effect.Effect<void> {
-    return this.network.settle
+    return this.rest(0)
+  }
+
+  /** A fiber that yields very often gives way to timers now and then: only when each part waits has all come to rest. */
+  private rest(rounds: number): Effect.Effect<void> {
+    return Effect.gen(this, function* () {
+      yield* this.network.settle
+      for (const { exit, fiber, name } of this.parts.values()) {
+        if (exit !== undefined || FiberStatus.isSuspended(yield* Fiber.status(fiber))) continue
+        if (rounds >= maxRounds) return yield* this.fail(`${name} does not come to rest`)
+        return yield* this.rest(rounds + 1)
+      }
+    })
   }
 
   note(text: string): Effect.Effect<void> {
