@@ -103,8 +103,10 @@ export const parseContentLength = (value: string): number | undefined => {
 
 const isChunked = (value: string): boolean => value === "chunked" || value.toLowerCase() === "chunked"
 
-const ambiguous = (problem: string) => (_: FramingInput, section: string): Http1Error =>
-  refusal("AmbiguousLength", problem, { section })
+const ambiguous =
+  (problem: string) =>
+  (_: FramingInput, section: string): Http1Error =>
+    refusal("AmbiguousLength", problem, { section })
 
 /**
  * RFC 9112 section 6.3 as a table, strict where two readers could see two ends: but for a tunnel, which no
@@ -142,8 +144,7 @@ export const rules: ReadonlyArray<FramingRule> = [
   },
   {
     section: "RFC 9112 section 6.3 rule 1",
-    applies: ({ method, status }) =>
-      method === "HEAD" || status < 200 || status === 204 || status === 304,
+    applies: ({ method, status }) => method === "HEAD" || status < 200 || status === 204 || status === 304,
     verdict: () => noBody
   },
   {

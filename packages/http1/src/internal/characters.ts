@@ -1,7 +1,5 @@
 /**
  * What each byte may be. One look-up answers what a regular expression would.
- *
- * @internal
  */
 
 /** RFC 9110 section 5.6.2: `tchar`. */

@@ -1,7 +1,5 @@
 /**
  * The chunks of a body (RFC 9112 section 7.1), up to the last one; its trailers are a head scanner's.
- *
- * @internal
  */
 import type { Http1Error } from "../Http1Error.js"
 import { limitExceeded, make as refusal } from "../Http1Error.js"

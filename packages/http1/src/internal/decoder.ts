@@ -1,7 +1,5 @@
 /**
  * One answer after another: head, body, end.
- *
- * @internal
  */
 import type { Framing } from "../Framing.js"
 import { parseContentLength, responseFraming } from "../Framing.js"
@@ -65,7 +63,10 @@ export class Decoder implements ResponseDecoder {
     if (bytes.length === 0 || this.phase === "Failed") return nothing
     const events: Array<Http1Event> = []
     if (this.phase === "Ready") {
-      this.fail(events, refusal("UnexpectedBytes", "Bytes came when no answer was expected", { received: bytes.length }))
+      this.fail(
+        events,
+        refusal("UnexpectedBytes", "Bytes came when no answer was expected", { received: bytes.length })
+      )
       return events
     }
     this.started = true
@@ -96,9 +97,9 @@ export class Decoder implements ResponseDecoder {
         events,
         this.started
           ? refusal("IncompleteHead", `${how} within a head`, {
-            section: "RFC 9112 section 8",
-            received: this.headBytes + this.head.length
-          })
+              section: "RFC 9112 section 8",
+              received: this.headBytes + this.head.length
+            })
           : refusal("NoResponse", `${how} before an answer`)
       )
     } else {
@@ -141,7 +142,8 @@ export class Decoder implements ResponseDecoder {
           if (name.toLowerCase() === "content-length") contentLength = joined(contentLength, rawHeaders[i + 1]!)
           break
         case 17:
-          if (name.toLowerCase() === "transfer-encoding") transferEncoding = joined(transferEncoding, rawHeaders[i + 1]!)
+          if (name.toLowerCase() === "transfer-encoding")
+            transferEncoding = joined(transferEncoding, rawHeaders[i + 1]!)
           break
       }
     }
@@ -171,11 +173,12 @@ export class Decoder implements ResponseDecoder {
       version,
       rawHeaders,
       framing,
-      contentLength: framing._tag === "Length"
-        ? framing.length
-        : contentLength === undefined
-        ? undefined
-        : parseContentLength(contentLength)
+      contentLength:
+        framing._tag === "Length"
+          ? framing.length
+          : contentLength === undefined
+            ? undefined
+            : parseContentLength(contentLength)
     })
     return this.enterBody(framing, bytes, end, events)
   }
@@ -262,7 +265,8 @@ export class Decoder implements ResponseDecoder {
   }
 }
 
-const joined = (before: string | undefined, value: string): string => before === undefined ? value : `${before}, ${value}`
+const joined = (before: string | undefined, value: string): string =>
+  before === undefined ? value : `${before}, ${value}`
 
 const hasName = (rawHeaders: ReadonlyArray<string>, name: string): boolean => {
   for (let i = 0; i < rawHeaders.length; i += 2) {

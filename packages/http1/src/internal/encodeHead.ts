@@ -1,7 +1,5 @@
 /**
  * A request's head, checked while it is written.
- *
- * @internal
  */
 import { parseContentLength } from "../Framing.js"
 import type { BodyFraming, RequestHead, RequestHeadError } from "../RequestEncoder.js"
@@ -59,9 +57,11 @@ export const encodeHead = (head: RequestHead): string | RequestHeadError => {
   const badHost = firstOther(hostValue, HOST)
   if (badHost !== -1) return refuse("host", "This may not be in a host", hostValue, badHost)
   if (!isHost(hostValue)) return error("host", "This is no host with an optional port")
-  return `${method} ${target} HTTP/1.1\r\nHost: ${hostValue}\r\n${fields}${framingField(framing, declared)}${
-    connectionField(connection, head.close, te)
-  }\r\n`
+  return `${method} ${target} HTTP/1.1\r\nHost: ${hostValue}\r\n${fields}${framingField(framing, declared)}${connectionField(
+    connection,
+    head.close,
+    te
+  )}\r\n`
 }
 
 /** The names that mean something here; by length first, so that other names cost one look. */
@@ -147,9 +147,7 @@ const connectionField = (asked: string | undefined, close: boolean, te: boolean)
 }
 
 const error = (field: RequestHeadError["field"], problem: string, name?: string): RequestHeadError =>
-  name === undefined
-    ? { _tag: "RequestHeadError", field, problem }
-    : { _tag: "RequestHeadError", field, name, problem }
+  name === undefined ? { _tag: "RequestHeadError", field, problem } : { _tag: "RequestHeadError", field, name, problem }
 
 /** Control characters and what latin1 cannot hold are named by their code; what else is wrong may be part of a secret. */
 const refuse = (
@@ -161,6 +159,7 @@ const refuse = (
 ): RequestHeadError => {
   if (text.length === 0) return { ...error(field, `${rule}, and never empty`, name), position }
   const code = text.charCodeAt(position)
-  const what = code < 0x20 || code === 0x7f ? `, without ${show(code)}` : code > 0xff ? ", without code units above 0xFF" : ""
+  const what =
+    code < 0x20 || code === 0x7f ? `, without ${show(code)}` : code > 0xff ? ", without code units above 0xFF" : ""
   return { ...error(field, `${rule}${what}`, name), position }
 }

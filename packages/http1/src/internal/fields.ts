@@ -1,7 +1,5 @@
 /**
  * Lists inside field values.
- *
- * @internal
  */
 
 /** RFC 9110 section 5.6.3: SP and HTAB. */
@@ -12,7 +10,7 @@ export const hasToken = (list: string, token: string): boolean => {
   if (list === token) return true
   if (list.length < token.length) return false
   const lower = list.toLowerCase()
-  for (let start = 0; start <= lower.length;) {
+  for (let start = 0; start <= lower.length; ) {
     const comma = lower.indexOf(",", start)
     const end = comma === -1 ? lower.length : comma
     if (trim(lower, start, end) === token) return true

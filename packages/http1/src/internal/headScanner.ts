@@ -3,8 +3,6 @@
  *
  * Every decision is made by the next byte and its position alone, so that no cut can change one: that is why limits
  * are looked at byte by byte and not line by line.
- *
- * @internal
  */
 import type { Http1Error } from "../Http1Error.js"
 import { limitExceeded, make as refusal } from "../Http1Error.js"
@@ -119,7 +117,7 @@ export class HeadScanner {
           break
         }
         case REASON: {
-          const stop = lineLimit < end ? lineLimit : end
+          const stop = Math.min(lineLimit, end)
           while (i < stop && (kinds[bytes[i]!]! & VALUE) !== 0) i++
           if (i === end) break
           const next = bytes[i]!
@@ -157,7 +155,7 @@ export class HeadScanner {
           break
         }
         case NAME: {
-          const stop = lineLimit < end ? lineLimit : end
+          const stop = Math.min(lineLimit, end)
           while (i < stop && (kinds[bytes[i]!]! & TOKEN) !== 0) i++
           if (i === end) break
           const next = bytes[i]!
@@ -178,7 +176,7 @@ export class HeadScanner {
           break
         }
         case VALUE_REST: {
-          const stop = lineLimit < end ? lineLimit : end
+          const stop = Math.min(lineLimit, end)
           while (i < stop && (kinds[bytes[i]!]! & VALUE) !== 0) i++
           if (i === end) break
           const next = bytes[i]!

@@ -1,7 +1,5 @@
 /**
  * The fixed part of a status line: `HTTP/1.1 200`.
- *
- * @internal
  */
 import type { Http1Error } from "../Http1Error.js"
 import { make as refusal } from "../Http1Error.js"
@@ -26,7 +24,8 @@ export const statusLineProblem = (position: number, byte: number): Http1Error | 
       ? unsupported(`The minor version is ${String.fromCharCode(byte)}`)
       : malformed(`The minor version is no digit but ${show(byte)}`)
   }
-  if (position === 8) return byte === 0x20 ? undefined : malformed(`A space is due after the version, not ${show(byte)}`)
+  if (position === 8)
+    return byte === 0x20 ? undefined : malformed(`A space is due after the version, not ${show(byte)}`)
   return isDigit(byte) && !(position === 9 && byte === 0x30)
     ? undefined
     : malformed(`The status is no number from 100 to 999: ${show(byte)} at ${position}`)
