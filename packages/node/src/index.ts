@@ -3,6 +3,7 @@
  */
 export * as NodeConnectionPool from "./NodeConnectionPool.js"
 export * as NodeConnector from "./NodeConnector.js"
+export * as NodePooledHttpClient from "./NodePooledHttpClient.js"
 export * as NodeTls from "./NodeTls.js"
 export { PoolLive } from "./PoolLive.js"
 export * as Resolver from "./Resolver.js"
