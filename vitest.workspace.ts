@@ -20,8 +20,8 @@ export default defineConfig({
     projects,
     include: ["test/**/*.test.ts"],
     // A test is a story under a test clock or on loopback: one that needs longer than this hangs.
-    testTimeout: 10_000,
-    hookTimeout: 20_000,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
     teardownTimeout: 5_000,
     // A test left focused by accident must not make the others pass unseen.
     allowOnly: false,
