@@ -2,7 +2,7 @@
  * What the stories of this folder share: a pool on a fake network, and requests as values.
  */
 import { ConnectionKey, ConnectionPool, type Lease, type PoolConfig, type PoolError } from "@hotaru/pool"
-import { FakeNetwork, Story } from "@hotaru/testing"
+import { FakeNetwork, type FakeSocket, Story } from "@hotaru/testing"
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
@@ -117,10 +117,13 @@ export const exchange = (lease: Lease.Lease, network: FakeNetwork.FakeNetworkSha
   socketOf(lease, network).send("pong")
 }
 
-export const socketOf = (lease: Lease.Lease, network: FakeNetwork.FakeNetworkShape) => {
-  const socket = network.sockets.find((candidate) => candidate.connection === lease.connection)
-  assert.isDefined(socket)
-  return socket as NonNullable<typeof socket>
+export const socketOf = (lease: Lease.Lease, network: FakeNetwork.FakeNetworkShape): FakeSocket.FakeSocket => {
+  // From the end: among ten thousand, the latest is most often meant.
+  for (let i = network.sockets.length - 1; i >= 0; i--) {
+    const socket = network.sockets[i]
+    if (socket?.connection === lease.connection) return socket
+  }
+  throw new Error("the lease is on no connection of this network")
 }
 
 export const hostStatsOf = (pool: ConnectionPool.ConnectionPoolShape, key: ConnectionKey.ConnectionKey) =>
