@@ -234,12 +234,16 @@ overPeers("raw bodies", (behaves, peer) => {
       "what is no body is refused before a connection is asked for",
       Effect.gen(function* () {
         const server = yield* serve(echo)
-        for (const nonsense of [42, { a: 1 }, null, Symbol("x"), [1, 2]]) {
+        for (const nonsense of [42, { a: 1 }, true, Symbol("x")]) {
           const error = yield* Effect.flip(send(server, HttpBody.raw(nonsense)))
           assert.instanceOf(error, HttpClientError.RequestError)
           assert.strictEqual(error.reason, "Encode")
         }
         assert.strictEqual(server.connections.length, 0)
+        // An iterable shows only at its first element that it holds no bytes.
+        const error = yield* Effect.flip(send(server, HttpBody.raw([1, 2])))
+        assert.strictEqual(error.reason, "Encode")
+        assert.strictEqual(server.requests.length, 0)
       })
     )
   }
@@ -297,7 +301,7 @@ overPeers("streamed request bodies", (behaves) => {
       const server = yield* serve(() => {}, {
         onHead: (request, reply) => {
           seen += request.text
-          reply.connection.socket.on("data", (bytes: Buffer) => {
+          reply.connection.socket.prependListener("data", (bytes: Buffer) => {
             seen += bytes.toString()
           })
           return true
