@@ -79,12 +79,26 @@ export interface KeepAliveInput {
 export const verdict = (input: KeepAliveInput): KeepAlive => {
   const { connection, framing, keepAlive, version } = input
   if (framing._tag === "Tunnel") return closes.Upgraded
-  if (connection !== undefined && internal.hasToken(connection, "close")) return closes.ConnectionClose
+  if (connection !== undefined && connection !== "keep-alive" && internal.hasToken(connection, "close")) {
+    return closes.ConnectionClose
+  }
   if (version === 0 && (connection === undefined || !internal.hasToken(connection, "keep-alive"))) return closes.Http10
   if (framing._tag === "UntilClose") return closes.DelimitedByClose
-  if (keepAlive === undefined) return keep
-  const timeout = internal.numericParameter(keepAlive, "timeout")
-  const max = internal.numericParameter(keepAlive, "max")
-  if (timeout === undefined && max === undefined) return keep
-  return { _tag: "Keep", timeoutMillis: timeout === undefined ? undefined : timeout * 1000, max }
+  return keepAlive === undefined ? keep : hinted(keepAlive)
+}
+
+/** Peers repeat themselves: the last hints read, and what they mean. */
+let lastHints = ""
+let lastVerdict = keep
+
+const hinted = (hints: string): KeepAlive => {
+  if (hints === lastHints) return lastVerdict
+  const timeout = internal.numericParameter(hints, "timeout")
+  const max = internal.numericParameter(hints, "max")
+  lastHints = hints
+  lastVerdict =
+    timeout === undefined && max === undefined
+      ? keep
+      : { _tag: "Keep", timeoutMillis: timeout === undefined ? undefined : timeout * 1000, max }
+  return lastVerdict
 }

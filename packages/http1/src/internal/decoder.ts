@@ -132,18 +132,18 @@ export class Decoder implements ResponseDecoder {
       // Four names matter here. Their lengths tell them from nearly all others without a comparison.
       const name = rawHeaders[i]!
       switch (name.length) {
-        case 10: {
-          const lower = name.toLowerCase()
-          if (lower === "connection") connection = joined(connection, rawHeaders[i + 1]!)
-          else if (lower === "keep-alive") keepAlive = joined(keepAlive, rawHeaders[i + 1]!)
+        case 10:
+          if (isName(name, "Connection", "connection")) connection = joined(connection, rawHeaders[i + 1]!)
+          else if (isName(name, "Keep-Alive", "keep-alive")) keepAlive = joined(keepAlive, rawHeaders[i + 1]!)
           break
-        }
         case 14:
-          if (name.toLowerCase() === "content-length") contentLength = joined(contentLength, rawHeaders[i + 1]!)
+          if (isName(name, "Content-Length", "content-length"))
+            contentLength = joined(contentLength, rawHeaders[i + 1]!)
           break
         case 17:
-          if (name.toLowerCase() === "transfer-encoding")
+          if (isName(name, "Transfer-Encoding", "transfer-encoding")) {
             transferEncoding = joined(transferEncoding, rawHeaders[i + 1]!)
+          }
           break
       }
     }
@@ -233,7 +233,7 @@ export class Decoder implements ResponseDecoder {
     if (end === FAILED) return this.fail(events, this.head.error!)
     if (this.head.fieldCount > 0) {
       const rawHeaders = this.head.takeRawHeaders()
-      if (hasName(rawHeaders, "content-length")) {
+      if (rawHeaders.some((text, index) => index % 2 === 0 && isName(text, "Content-Length", "content-length"))) {
         return this.fail(
           events,
           refusal("AmbiguousLength", "A Content-Length among the trailers", { section: "RFC 9110 section 6.5.1" })
@@ -265,12 +265,9 @@ export class Decoder implements ResponseDecoder {
   }
 }
 
+/** The two usual spellings first: a comparison is cheaper than a copy in lower case. */
+const isName = (name: string, usual: string, lower: string): boolean =>
+  name === usual || name === lower || name.toLowerCase() === lower
+
 const joined = (before: string | undefined, value: string): string =>
   before === undefined ? value : `${before}, ${value}`
-
-const hasName = (rawHeaders: ReadonlyArray<string>, name: string): boolean => {
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]!.length === name.length && rawHeaders[i]!.toLowerCase() === name) return true
-  }
-  return false
-}
