@@ -1,6 +1,8 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel"
+import type * as Net from "node:net"
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { NodeConnector } from "@hotaru/node"
-import { Effect, Exit, Fiber, Queue, Scope } from "effect"
+import { Effect, Exit, Fiber, FiberId, Queue, Scope } from "effect"
 import { type Certificates, certificates } from "./support/certificates.js"
 import { descriptors, names, noSocketsLeft, plain, secure, turnUntil } from "./support/dialling.js"
 import { listen, listenTls } from "./support/servers.js"
@@ -49,6 +51,32 @@ describe("an interrupted dial", () => {
       }
       assert.strictEqual(interrupted, 96)
       yield* turnUntil(() => tcp.openCount() === 0 && tls.openCount() === 0)
+    })
+  )
+
+  it.scoped("closes a connection that was opened in the same turn, and that nobody took over", () =>
+    Effect.gen(function* () {
+      const { accepted, openCount, port } = yield* listen()
+      const connector = yield* NodeConnector.make()
+      const opened = yield* Effect.async<boolean>((resume) => {
+        const channel = "net.client.socket"
+        const watch = (message: unknown): void => {
+          unsubscribe(channel, watch)
+          const { socket } = message as { readonly socket: Net.Socket }
+          // After the connector's own listener, which resumes the dial: the interruption falls between that and the dial.
+          process.nextTick(() => {
+            socket.once("connect", () => {
+              dial.unsafeInterruptAsFork(FiberId.none)
+              resume(Effect.succeed(!socket.destroyed))
+            })
+          })
+        }
+        subscribe(channel, watch)
+        const dial = Effect.runFork(Effect.scoped(Effect.zipRight(connector.connect(plain(port)), Effect.never)))
+      })
+      assert.isTrue(opened)
+      yield* Queue.take(accepted)
+      yield* turnUntil(() => openCount() === 0)
     })
   )
 

@@ -68,10 +68,17 @@ const inWords = (cause: Error): string => {
     : `${known} (${code})`
 }
 
-/** All addresses have failed: the error is that of the one that got furthest, and names the others. */
+/** How much a failure says about the peer: a handshake that failed most, a missing route of ours least. */
+const weight = ({ cause, phase }: AttemptFailure): number => {
+  if (phase === "tls") return 3
+  if (isOurs(cause)) return 0
+  const code = codeOf(cause)
+  return code === "ENETUNREACH" || code === "EHOSTUNREACH" ? 1 : 2
+}
+
+/** All addresses have failed: the error is that of the one that says most, and names the others. */
 export const ofAttempts = (key: ConnectionKey, failures: ReadonlyArray<AttemptFailure>): ConnectError => {
-  const first =
-    failures.find(({ phase }) => phase === "tls") ?? failures.find(({ cause }) => !isOurs(cause)) ?? failures[0]
+  const [first] = [...failures].sort((a, b) => weight(b) - weight(a))
   if (first === undefined) return refused(key, "dns", "the name has no address")
   const others = failures.filter((each) => each !== first).map(({ address, cause }) => `${address}: ${inWords(cause)}`)
   return new ConnectError({
@@ -79,7 +86,7 @@ export const ofAttempts = (key: ConnectionKey, failures: ReadonlyArray<AttemptFa
     phase: first.phase,
     code: codeOf(first.cause),
     address: first.address,
-    detail: inWords(first.cause) + (others.length === 0 ? "" : `; before or beside it ${others.join(", ")}`),
+    detail: inWords(first.cause) + (others.length === 0 ? "" : `; also ${others.join(", ")}`),
     local: first.phase === "tcp" && failures.every(({ cause }) => isOurs(cause)),
     cause: first.cause
   })
