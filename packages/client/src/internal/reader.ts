@@ -64,6 +64,8 @@ export class Reader implements BodySource {
   private head: Head | undefined = undefined
   private refused: ExchangeError.ExchangeError | undefined = undefined
   private told = false
+  /** Whether the head came before the request was out. */
+  private early = false
   private drained = 0
   private writeError: unknown = undefined
   private timer: Deadline | undefined = undefined
@@ -222,8 +224,12 @@ export class Reader implements BodySource {
       return host.retry(error, Lease.Spent("RequestTimeout"))
     }
     if (head.status === 417 && sender.awaitsContinue) return host.dropExpectation(Lease.Spent("ExpectationFailed"))
-    // The peer has answered without the rest of the request: it will not read it.
-    if (sender.awaitsContinue || (!sender.isComplete && (head.status >= 300 || Rules.saysClose(head)))) sender.stop()
+    // The peer has answered without the rest of the request. One that refuses it will not read it; another may, but
+    // where its answer ends and the request does not, the next one would begin inside the old.
+    if (!sender.isComplete) {
+      this.early = true
+      if (sender.awaitsContinue || head.status >= 300 || Rules.saysClose(head)) sender.stop()
+    }
     this.head = head
     this.state = "Body"
     this.body = new ResponseBody(this, plan.limits, head.framing._tag === "Length" ? head.framing.length : undefined)
@@ -239,7 +245,7 @@ export class Reader implements BodySource {
 
   private onComplete(keepAlive: KeepAlive): void {
     this.body!.complete()
-    this.host.settle(Rules.settlement(keepAlive, this.sender))
+    this.host.settle(this.early ? Lease.Spent("EarlyAnswer") : Rules.settlement(keepAlive, this.sender))
     if (keepAlive._tag === "Keep") Decoders.giveBack(this.plan.limits, this.decoder)
   }
 
