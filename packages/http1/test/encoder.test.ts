@@ -240,6 +240,11 @@ describe("what RequestEncoder.encodeHead refuses", () => {
     })
   }
 
+  it("names the character by its code, if that tells nothing", () => {
+    assert.include(refused({ headers: { a: "b\n" } }).problem, "0x0A")
+    assert.include(refused({ headers: { a: "b\u010a" } }).problem, "above 0xFF")
+  })
+
   it("never shows a value", () => {
     for (const headers of [
       { authorization: "Basic secret\n" },

@@ -204,6 +204,15 @@ describe("one decoder, many exchanges", () => {
     }
   })
 
+  it("counts chunk extensions anew for each body", () => {
+    const decoder = decoderOf({ limits: { maxChunkExtensions: 2 } })
+    for (let exchange = 0; exchange < 3; exchange++) {
+      decoder.start("GET")
+      const answer = rows("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "", "1;a", "x", "0", "")
+      assert.strictEqual(decoder.push(bytes(answer)).at(-1)?._tag, "End")
+    }
+  })
+
   it("refuses to start while an answer is not complete, and after a failure", () => {
     const decoder = decoderOf({})
     decoder.start("GET")

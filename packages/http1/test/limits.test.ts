@@ -20,6 +20,7 @@ const exactly = (name: keyof Http1Limits.Http1Limits, value: number, input: Inpu
 
 describe("Http1Limits", () => {
   exactly("maxHeaderSize", answer.length, { answer })
+  exactly("maxHeaderSize", 50 + answer.length, { answer: rows("HTTP/1.1 100 Continue", "").repeat(2) + answer })
   exactly("maxHeaderSize", 25 + answer.length, { answer: rows("HTTP/1.1 100 Continue", "") + answer })
   exactly("maxHeaderSize", chunked.length + 8, { answer: `${chunked}0\r\na: b\r\n\r\n` })
   exactly("maxLineLength", 15, { answer: rows("HTTP/1.1 200 OK", "A: 1", "Connection: x", ""), finish: "fin" })
