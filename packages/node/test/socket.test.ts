@@ -333,7 +333,8 @@ describe("a reset behind unread data", () => {
       peer.resetAndDestroy()
       connection.resume()
       yield* recorder.until(({ events }) => events.some((event) => event !== "bytes"))
-      assert.strictEqual(recorder.events.at(-1), "end:reset")
+      // Node 20 and 22 report it as an end; from Node 24 on it is an error. Never is it a FIN.
+      assert.include(["end:reset", "error"], recorder.events.at(-1))
       assert.isAbove(recorder.length, 0)
     })
   )
