@@ -1,0 +1,22 @@
+/** The tour behind `npm start`. */
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Cli from "./cli.js"
+import * as Screen from "./rendering/Screen.js"
+
+Cli.main(process.argv).pipe(
+  Effect.tapErrorCause((cause) =>
+    Option.match(Cause.failureOption(cause), {
+      onSome: (error) => Console.error(Cli.oneLine(error)),
+      // No failure, then, but a bug: the whole of it.
+      onNone: () => (Cause.isInterruptedOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause)))
+    })
+  ),
+  Effect.provide(Layer.merge(NodeContext.layer, Screen.layer)),
+  NodeRuntime.runMain({ disableErrorReporting: true })
+)
