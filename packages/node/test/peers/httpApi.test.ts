@@ -1,4 +1,3 @@
-import { createServer } from "node:http"
 import {
   HttpApi,
   HttpApiBuilder,
@@ -6,15 +5,13 @@ import {
   HttpApiEndpoint,
   HttpApiError,
   HttpApiGroup,
-  HttpApiSchema,
-  HttpServer
+  HttpApiSchema
 } from "@effect/platform"
-import { NodeHttpServer } from "@effect/platform-node"
 import { assert } from "@effect/vitest"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { serveApp } from "./support/httpServer.js"
 import { overPeers } from "./support/peers.js"
 
 class TooHot extends Schema.TaggedError<TooHot>()(
@@ -70,17 +67,9 @@ const Teas = HttpApiBuilder.group(Api, "teas", (handlers) =>
     .handle("leaf", () => Effect.succeed(Uint8Array.of(1, 2, 255)))
 )
 
-const Server = HttpApiBuilder.serve().pipe(
-  Layer.provide(Layer.provide(HttpApiBuilder.api(Api), Teas)),
-  Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" }))
-)
+const app = HttpApiBuilder.serve().pipe(Layer.provide(Layer.provide(HttpApiBuilder.api(Api), Teas)))
 
-const client = Effect.gen(function* () {
-  const context = yield* Layer.build(Server)
-  const { address } = Context.get(context, HttpServer.HttpServer)
-  const port = address._tag === "TcpAddress" ? address.port : 0
-  return yield* HttpApiClient.make(Api, { baseUrl: `http://127.0.0.1:${port}` })
-})
+const client = Effect.flatMap(serveApp(app), (baseUrl) => HttpApiClient.make(Api, { baseUrl }))
 
 overPeers("HttpApiClient", (behaves) => {
   behaves(

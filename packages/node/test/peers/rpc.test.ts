@@ -1,14 +1,12 @@
-import { createServer } from "node:http"
-import { HttpRouter, HttpServer } from "@effect/platform"
-import { NodeHttpServer } from "@effect/platform-node"
+import { HttpRouter } from "@effect/platform"
 import { Rpc, RpcClient, RpcGroup, RpcSerialization, RpcServer } from "@effect/rpc"
 import { assert } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { serveApp } from "./support/httpServer.js"
 import { overPeers } from "./support/peers.js"
 
 class Calls extends RpcGroup.make(
@@ -32,18 +30,13 @@ const serverAndClient = Effect.gen(function* () {
       Stream.concat(Stream.make(1, 2, 3), Stream.never).pipe(Stream.ensuring(Effect.sync(() => counted.released++))),
     Released: () => Effect.sync(() => counted.released)
   })
-  const Server = HttpRouter.Default.serve().pipe(
+  const app = HttpRouter.Default.serve().pipe(
     Layer.provide(Layer.provide(RpcServer.layer(Calls), handlers)),
     Layer.provide(RpcServer.layerProtocolHttp({ path: "/rpc" })),
-    Layer.provide(RpcSerialization.layerNdjson),
-    Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" }))
-  )
-  const context = yield* Layer.build(Server)
-  const { address } = Context.get(context, HttpServer.HttpServer)
-  const port = address._tag === "TcpAddress" ? address.port : 0
-  const protocol = RpcClient.layerProtocolHttp({ url: `http://127.0.0.1:${port}/rpc` }).pipe(
     Layer.provide(RpcSerialization.layerNdjson)
   )
+  const url = yield* serveApp(app)
+  const protocol = RpcClient.layerProtocolHttp({ url: `${url}/rpc` }).pipe(Layer.provide(RpcSerialization.layerNdjson))
   const client = yield* Effect.provide(RpcClient.make(Calls), yield* Layer.build(protocol))
   return { client, counted }
 })
