@@ -357,6 +357,7 @@ describe("Options that make no sense", () => {
     [{ leakThreshold: 0 }, "leakThreshold must be a duration above zero, not 0"],
     [{ drainTimeout: "soon" }, "drainTimeout must be a duration such as \"90 seconds\" or a number of milliseconds, not soon"],
     [{ drainTimeout: -5 }, "drainTimeout must be a duration, not -5"],
+    [{ drainTimeout: "-5 seconds" }, "drainTimeout must be a duration, not -5 seconds"],
     [{ drainTimeout: NaN }, "drainTimeout must be a duration, not NaN"],
     [{ maxIdelPerHost: 3 }, "maxIdelPerHost must be one of maxIdlePerHost, "],
     [{ toString: 3 }, "toString must be one of maxIdlePerHost, "],

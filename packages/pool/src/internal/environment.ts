@@ -57,7 +57,8 @@ export const duration = (
     `a duration such as "90 seconds" or "250 millis"${options.mayBeOff ? ", or \"off\"" : ""}`,
     (text) => {
       if (options.mayBeOff && unlimited.has(text.toLowerCase())) return Duration.infinity
-      const decoded = Duration.decodeUnknown(text)
+      // Effect takes a negative duration for zero.
+      const decoded = Duration.decodeUnknown(text.startsWith("-") ? undefined : text)
       if (decoded._tag === "None") return undefined
       const millis = Duration.toMillis(decoded.value)
       return millis > 0 || (options.mayBeZero === true && millis === 0) ? decoded.value : undefined
@@ -66,7 +67,11 @@ export const duration = (
 
 export const boolean = (name: keyof PoolConfig, fallback: boolean): Config.Config<boolean> =>
   field(name, fallback, "\"true\" or \"false\"", (text) =>
-    ({ true: true, yes: true, on: true, "1": true, false: false, no: false, off: false, "0": false })[text.toLowerCase()])
+    truths.get(text.toLowerCase()))
+
+const truths: ReadonlyMap<string, boolean> = new Map([
+  ["true", true], ["yes", true], ["on", true], ["1", true], ["false", false], ["no", false], ["off", false], ["0", false]
+])
 
 export const idleOrder = (name: keyof PoolConfig, fallback: "fifo" | "lifo"): Config.Config<"fifo" | "lifo"> =>
   field(name, fallback, "\"fifo\" or \"lifo\"", (text) => {

@@ -76,7 +76,8 @@ export class EventHub {
 
   /** A listener until the scope closes. */
   readonly subscribe: Effect.Effect<Queue.Dequeue<PoolEvent.PoolEvent>, never, Scope.Scope> = Effect.acquireRelease(
-    Effect.map(Queue.make(new Ring(), Queue.slidingStrategy()), (queue) => {
+    // Suspended: the ring is each listener's own.
+    Effect.map(Effect.suspend(() => Queue.make(new Ring(), Queue.slidingStrategy())), (queue) => {
       this.listeners.add(queue)
       this.onListeners(true)
       return queue

@@ -107,8 +107,8 @@ const oneOf = (field: keyof PoolConfig, value: "fifo" | "lifo"): "fifo" | "lifo"
 }
 
 const duration = (field: keyof PoolConfig, value: Duration.DurationInput): number => {
-  // Effect takes a number that is no duration for zero.
-  if (typeof value === "number" && !(value >= 0)) throw new InvalidPoolConfig({ field, value, expected: "a duration" })
+  // Effect takes a number that is no duration, and whatever is negative, for zero.
+  if (typeof value === "number" ? !(value >= 0) : typeof value === "string" && value.startsWith("-")) throw new InvalidPoolConfig({ field, value, expected: "a duration" })
   const decoded = Duration.decodeUnknown(value)
   if (decoded._tag === "Some") return Duration.toMillis(decoded.value)
   throw new InvalidPoolConfig({ field, value, expected: "a duration such as \"90 seconds\" or a number of milliseconds" })
