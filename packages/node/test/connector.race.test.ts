@@ -60,10 +60,11 @@ describe("happy eyeballs", () => {
       const { port } = yield* listen()
       const resolver = names({ "api.test": ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.1"] })
       const connector = yield* NodeConnector.make({ resolver })
+      const startedAt = performance.now()
       const { facts } = yield* connector.connect(plain(port, "api.test"))
       assert.strictEqual(facts.remoteAddress, "127.0.0.1")
       // Three delays would have been 750 ms.
-      assert.isBelow(facts.timings?.tcp ?? Number.NaN, 250)
+      assert.isBelow(performance.now() - startedAt, 700)
     })
   )
 
