@@ -70,6 +70,11 @@ export class EventHub {
 
   constructor(private readonly onListeners: (some: boolean) => void) {}
 
+  /** Builds the event only if somebody listens. */
+  publishIfObserved(event: () => PoolEvent.PoolEvent): void {
+    if (this.listeners.size > 0) this.publish(event())
+  }
+
   publish(event: PoolEvent.PoolEvent): void {
     for (const listener of this.listeners) listener.unsafeOffer(event)
   }

@@ -6,9 +6,6 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import * as HashMap from "effect/HashMap"
-import * as Option from "effect/Option"
-import * as Ref from "effect/Ref"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type { Connection } from "../Connection.js"
@@ -22,10 +19,12 @@ import { DeadlineLists } from "./deadlines.js"
 import { Dialler, type DialOwner } from "./dialler.js"
 import * as Dialling from "./dialling.js"
 import { EventHub } from "./eventHub.js"
+import { HostMap } from "./hostMap.js"
+import { LeakWatch } from "./leakWatch.js"
 import { LeaseImpl, type LeaseOwner, ParkedReceiver, PendingRequest } from "./lease.js"
 import * as Leasing from "./leasing.js"
 import type { Command, Commands, Dial, Entry, PoolReason } from "./model.js"
-import { HostRecord, PoolState } from "./model.js"
+import { type HostRecord, PoolState } from "./model.js"
 import type { PoolSettings } from "./settings.js"
 import type { TimeKeeper } from "./timeKeeper.js"
 import * as Upkeep from "./upkeep.js"
@@ -44,12 +43,10 @@ export class Interpreter implements LeaseOwner, DialOwner {
   readonly state: PoolState
   readonly deadlines: DeadlineLists
   readonly events = new EventHub((some) => this.state.observed = some)
-  /** The map of hosts changes when a host comes or goes; what it holds is touched by the core alone. */
-  readonly hosts: Ref.Ref<HashMap.HashMap<ConnectionKey, HostRecord>> = Ref.unsafeMake(HashMap.empty())
-  /** Hosts by the very key object they were asked for with: a shortcut past hashing. */
-  private readonly known = new WeakMap<ConnectionKey, HostRecord>()
+  readonly hosts: HostMap
   private readonly entries = new WeakMap<Connection, Entry>()
   private readonly dialler: Dialler
+  private readonly leaks: LeakWatch
   private readonly commands: Commands = []
   private executing = false
   /** Called after every round of commands; for the few who wait for a state rather than for a lease. */
@@ -64,7 +61,9 @@ export class Interpreter implements LeaseOwner, DialOwner {
     connections: Scope.Scope
   ) {
     this.state = new PoolState(settings)
+    this.hosts = new HostMap(settings)
     this.deadlines = new DeadlineLists(time)
+    this.leaks = new LeakWatch(this.deadlines, this.events, runtime)
     this.dialler = new Dialler(connector, runtime, connections, this.deadlines, this)
   }
 
@@ -75,9 +74,6 @@ export class Interpreter implements LeaseOwner, DialOwner {
     return answer
   }
 
-  /** Whether some host is to have idle connections whatever happens. */
-  keepsIdle = false
-
   watch(watcher: () => void): () => void {
     this.watchers.add(watcher)
     return () => {
@@ -85,32 +81,9 @@ export class Interpreter implements LeaseOwner, DialOwner {
     }
   }
 
-  allHosts(): ReadonlyArray<HostRecord> {
-    return Array.from(HashMap.values(Effect.runSync(Ref.get(this.hosts))))
-  }
-
-  find(key: ConnectionKey): HostRecord | undefined {
-    const known = this.known.get(key)
-    if (known !== undefined && !known.forgotten) return known
-    const found = Option.getOrUndefined(HashMap.get(Effect.runSync(Ref.get(this.hosts)), key))
-    if (found === undefined || found.forgotten) return undefined
-    this.known.set(key, found)
-    return found
-  }
-
-  host(key: ConnectionKey): HostRecord {
-    const found = this.find(key)
-    if (found !== undefined) return found
-    const host = new HostRecord(key, this.settings.host(key))
-    this.known.set(key, host)
-    if (host.settings.minIdle > 0) this.keepsIdle = true
-    Effect.runSync(Ref.update(this.hosts, HashMap.set(key, host)))
-    return host
-  }
-
   request(key: ConnectionKey, request: LeaseRequest, options?: LeaseRequestOptions): PendingLease {
     const now = this.time.now()
-    const host = this.host(key)
+    const host = this.hosts.get(key)
     const before = (options?.replaces as LeaseImpl | undefined)?.request
     const since = before?.since ?? now
     const timeout = options?.timeout ?? host.settings.acquireTimeout
@@ -136,7 +109,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
   settle(lease: LeaseImpl, settlement: Settlement): void {
     if (lease.settled) return
     lease.settled = true
-    this.returned(lease)
+    this.leaks.end(lease)
     const { connection, entry } = lease
     if (entry.state === "Retired") return
     const attachment = this.attachmentOf(entry)
@@ -229,7 +202,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
         const wasOpen = connection.isOpen
         connection.destroy(command.reason)
         if (lease !== undefined) {
-          this.returned(lease)
+          this.leaks.end(lease)
           // Destroying tells nobody, and its holder may be waiting for bytes that will never come.
           if (wasOpen && !lease.settled) connection.receiver.onError(new PoolClosed({ key: host.key }))
         }
@@ -240,7 +213,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
       case "AbortDial":
         return this.dialler.stop(command.dial)
       case "Forget":
-        return this.forget(command.host)
+        return this.hosts.forget(command.host)
       case "Emit":
         return this.events.publish(command.event)
     }
@@ -257,8 +230,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
     }
     const lease = new LeaseImpl(this, command)
     attachment.lease = lease
-    const { leakThreshold } = entry.host.settings
-    if (leakThreshold !== Infinity) lease.leak = this.deadlines.set(leakThreshold, () => this.leaked(lease))
+    this.leaks.begin(lease, entry.host.settings.leakThreshold)
     pending.request.onLease(lease)
   }
 
@@ -269,38 +241,6 @@ export class Interpreter implements LeaseOwner, DialOwner {
     attachment.parked = true
     entry.connection.park()
     if (!entry.connection.isOpen) this.lost(entry, "PeerClosed")
-  }
-
-  private forget(host: HostRecord): void {
-    this.known.delete(host.key)
-    Effect.runSync(Ref.update(this.hosts, (hosts) => {
-      const current = HashMap.get(hosts, host.key)
-      return current._tag === "Some" && current.value === host ? HashMap.remove(hosts, host.key) : hosts
-    }))
-  }
-
-  private leaked(lease: LeaseImpl): void {
-    if (lease.entry.state === "Retired") return
-    const held = this.time.now() - lease.grantedAt
-    lease.leakReported = true
-    const { connection, key } = lease
-    if (this.state.observed) {
-      this.events.publish(PoolEvent.Leaked({ at: this.time.now(), key, connectionId: connection.id, held }))
-    }
-    Runtime.runFork(this.runtime)(Effect.logWarning(
-      `A connection to ${key} has been on lease for ${Math.round(held)} ms (leakThreshold)`,
-      lease.request.stack ?? ""
-    ))
-  }
-
-  /** A lease is over, in whatever way. */
-  private returned(lease: LeaseImpl): void {
-    lease.leak?.clear()
-    if (!lease.leakReported) return
-    lease.leakReported = false
-    Runtime.runFork(this.runtime)(Effect.logInfo(
-      `The connection to ${lease.key} that was reported as leaked came back after ${Math.round(this.time.now() - lease.grantedAt)} ms`
-    ))
   }
 
   private attachmentOf(entry: Entry): Attachment {

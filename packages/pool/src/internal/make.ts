@@ -61,15 +61,15 @@ export const make = (
       lease: (key) => Taking.lease(pool, key),
       use: (key, f) => Taking.use(pool, key, f),
       settle: (connection, settlement) => Effect.sync(() => pool.leaseOf(connection)?.settle(settlement)),
-      stats: Effect.sync(() => Snapshot.stats(pool.state, pool.allHosts().length)),
-      hostStats: Effect.map(Ref.get(pool.hosts), HashMap.map(Snapshot.hostStats)),
+      stats: Effect.sync(() => Snapshot.stats(pool.state, pool.hosts.size)),
+      hostStats: Effect.map(Ref.get(pool.hosts.ref), HashMap.map(Snapshot.hostStats)),
       events: Stream.unwrapScoped(Effect.map(pool.events.subscribe, (queue) => Stream.fromQueue(queue))),
       subscribe: pool.events.subscribe,
       cleanup: Effect.sync(() => pool.decide((now, out) => Upkeep.cleanup(pool.state, now, out))),
       clear: Effect.sync(() => pool.decide((now, out) => Upkeep.clear(pool.state, "Cleared", now, out))),
       evict: (key) =>
         Effect.sync(() => {
-          const host = pool.find(key)
+          const host = pool.hosts.find(key)
           return host === undefined ? 0 : pool.decide((now, out) => Upkeep.evict(pool.state, host, now, out))
         }),
       warm: (key, n) => Warming.warm(pool, key, n),

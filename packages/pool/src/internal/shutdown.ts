@@ -17,7 +17,7 @@ import { until } from "./waiting.js"
 export const drain = (pool: Interpreter): Effect.Effect<void> =>
   Effect.suspend(() => {
     const startedAt = pool.time.now()
-    pool.decide((now, out) => Upkeep.startDrain(pool.state, pool.allHosts(), now, out))
+    pool.decide((now, out) => Upkeep.startDrain(pool.state, pool.hosts.all(), now, out))
     const { drainTimeout } = pool.settings
     const quiet = Effect.interruptible(untilQuiet(pool))
     const bounded = drainTimeout === Infinity ? quiet : Effect.timeoutOption(quiet, Duration.millis(drainTimeout))
@@ -29,8 +29,8 @@ const untilQuiet = (pool: Interpreter): Effect.Effect<void> => until(pool, () =>
 const finish = (pool: Interpreter, startedAt: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (pool.state.phase === "Closed") return Effect.void
-    const holders = pool.allHosts().filter((host) => host.active > 0).map((host) => `${host.active} to ${host.key}`)
-    const aborted = pool.decide((now, out) => Upkeep.close(pool.state, pool.allHosts(), now, out))
+    const holders = pool.hosts.all().filter((host) => host.active > 0).map((host) => `${host.active} to ${host.key}`)
+    const aborted = pool.decide((now, out) => Upkeep.close(pool.state, pool.hosts.all(), now, out))
     if (pool.state.observed) {
       const at = pool.time.now()
       pool.events.publish(PoolEvent.Drained({ at, took: at - startedAt, aborted }))

@@ -15,7 +15,7 @@ export const start = (pool: Interpreter): Effect.Effect<void, never, Scope.Scope
   const round = Effect.sync(() =>
     pool.decide((now, out) => {
       Upkeep.cleanup(pool.state, now, out)
-      if (pool.keepsIdle) Upkeep.replenish(pool.state, pool.allHosts(), now, out)
+      if (pool.hosts.keepsIdle) Upkeep.replenish(pool.state, pool.hosts.all(), now, out)
     })
   )
   return Effect.zipRight(untilNeeded(pool), round).pipe(
@@ -30,4 +30,4 @@ export const start = (pool: Interpreter): Effect.Effect<void, never, Scope.Scope
 
 /** Ends when there is something to look after: an idle connection, or a host that should have some. */
 const untilNeeded = (pool: Interpreter): Effect.Effect<void> =>
-  until(pool, () => pool.state.idle.size > 0 || pool.keepsIdle ? Effect.void : undefined)
+  until(pool, () => pool.state.idle.size > 0 || pool.hosts.keepsIdle ? Effect.void : undefined)

@@ -14,7 +14,7 @@ import { until } from "./waiting.js"
 export const warm = (pool: Interpreter, key: ConnectionKey, n: number): Effect.Effect<void, AcquireError> =>
   Effect.suspend((): Effect.Effect<void, AcquireError> => {
     if (pool.state.phase !== "Open") return Effect.fail(new PoolClosed({ key }))
-    const host = pool.host(key)
+    const host = pool.hosts.get(key)
     const failuresBefore = host.failures
     pool.decide((now, out) => Upkeep.warm(pool.state, host, n, now, out))
     return until(pool, (): Effect.Effect<void, AcquireError> | undefined => {

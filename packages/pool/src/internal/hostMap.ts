@@ -1,0 +1,63 @@
+/**
+ * The map of hosts, in a `Ref` that changes when a host comes or goes; what it holds is touched by the core alone.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
+import * as Ref from "effect/Ref"
+import type { ConnectionKey } from "../ConnectionKey.js"
+import { HostRecord } from "./model.js"
+import type { PoolSettings } from "./settings.js"
+
+export class HostMap {
+  readonly ref: Ref.Ref<HashMap.HashMap<ConnectionKey, HostRecord>> = Ref.unsafeMake(HashMap.empty())
+  /** Hosts by the very key object they were asked for with: a shortcut past hashing. */
+  private readonly known = new WeakMap<ConnectionKey, HostRecord>()
+  /** Whether some host is to have idle connections whatever happens. */
+  keepsIdle = false
+
+  constructor(private readonly settings: PoolSettings) {}
+
+  all(): ReadonlyArray<HostRecord> {
+    return Array.from(HashMap.values(this.current()))
+  }
+
+  get size(): number {
+    return HashMap.size(this.current())
+  }
+
+  find(key: ConnectionKey): HostRecord | undefined {
+    const known = this.known.get(key)
+    if (known !== undefined && !known.forgotten) return known
+    const found = HashMap.get(this.current(), key)
+    if (found._tag === "None" || found.value.forgotten) return undefined
+    this.known.set(key, found.value)
+    return found.value
+  }
+
+  get(key: ConnectionKey): HostRecord {
+    const found = this.find(key)
+    if (found !== undefined) return found
+    const host = new HostRecord(key, this.settings.host(key))
+    this.known.set(key, host)
+    if (host.settings.minIdle > 0) this.keepsIdle = true
+    Effect.runSync(Ref.update(this.ref, HashMap.set(key, host)))
+    return host
+  }
+
+  /** Takes the host out, unless a newer record has taken its place. */
+  forget(host: HostRecord): void {
+    this.known.delete(host.key)
+    Effect.runSync(
+      Ref.update(this.ref, (hosts) => {
+        const current = HashMap.get(hosts, host.key)
+        return current._tag === "Some" && current.value === host ? HashMap.remove(hosts, host.key) : hosts
+      })
+    )
+  }
+
+  private current(): HashMap.HashMap<ConnectionKey, HostRecord> {
+    return Effect.runSync(Ref.get(this.ref))
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Reports leases that are held for too long, and takes the report back when they come home after all.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
+import type { Deadlines } from "../Deadlines.js"
+import * as PoolEvent from "../PoolEvent.js"
+import type { EventHub } from "./eventHub.js"
+import type { LeaseImpl } from "./lease.js"
+
+export class LeakWatch {
+  constructor(
+    private readonly deadlines: Deadlines,
+    private readonly events: EventHub,
+    private readonly runtime: Runtime.Runtime<never>
+  ) {}
+
+  /** `threshold` in milliseconds; nothing is watched if it is infinite. */
+  begin(lease: LeaseImpl, threshold: number): void {
+    if (threshold !== Infinity) lease.leak = this.deadlines.set(threshold, () => this.report(lease))
+  }
+
+  /** The lease is over, in whatever way. */
+  end(lease: LeaseImpl): void {
+    lease.leak?.clear()
+    if (!lease.leakReported) return
+    lease.leakReported = false
+    const held = Math.round(this.deadlines.now() - lease.grantedAt)
+    this.log(
+      Effect.logInfo(`The connection to ${lease.key} that was reported as leaked came back after ${held} ms`)
+    )
+  }
+
+  private report(lease: LeaseImpl): void {
+    if (lease.entry.state === "Retired") return
+    lease.leakReported = true
+    const at = this.deadlines.now()
+    const held = at - lease.grantedAt
+    const { connection, key, request } = lease
+    this.events.publishIfObserved(() => PoolEvent.Leaked({ at, key, connectionId: connection.id, held }))
+    const message = `A connection to ${key} has been on lease for ${Math.round(held)} ms (leakThreshold)`
+    this.log(Effect.logWarning(message, request.stack ?? ""))
+  }
+
+  private log(effect: Effect.Effect<void>): void {
+    Runtime.runFork(this.runtime)(effect)
+  }
+}
