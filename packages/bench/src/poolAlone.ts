@@ -37,7 +37,10 @@ export const poolAlone = (rounds: Rounds) =>
     })
     const rows = yield* measure(
       [
-        repeated("pool.use", pool.use(key, () => Effect.void)),
+        repeated(
+          "pool.use",
+          pool.use(key, () => Effect.void)
+        ),
         repeated("pool.acquire, scoped", Effect.scoped(pool.acquire(key))),
         repeated("KeyedPool.get, scoped", Effect.scoped(keyed.get(key)))
       ],
@@ -45,7 +48,9 @@ export const poolAlone = (rounds: Rounds) =>
     )
     yield* Effect.sync(() => console.log(table("Taking and giving back: CPU per lease", rows, "KeyedPool.get, scoped")))
     for (const hosts of [1, 100, 10_000]) {
-      const keys = Array.from({ length: hosts }, (_, i) => ConnectionKey.make({ host: `h${i}.test`, port: 80, useTls: false }))
+      const keys = Array.from({ length: hosts }, (_, i) =>
+        ConnectionKey.make({ host: `h${i}.test`, port: 80, useTls: false })
+      )
       let at = 0
       const next = Effect.suspend(() => {
         // A stride coprime to the number of hosts visits all of them in an order caches do not like.

@@ -24,7 +24,7 @@ const responder: Effect.Effect<number, Error, Scope.Scope> = Effect.map(
 
 const onClient = (name: string, client: HttpClient.HttpClient, url: string, concurrency: number, traced: boolean) => {
   const one = Effect.flatMap(client.get(url), (response) => response.text)
-  const checked = Effect.filterOrDieMessage(one, (text) => text.startsWith("{\"id\":12345"), `${name}: wrong answer`)
+  const checked = Effect.filterOrDieMessage(one, (text) => text.startsWith('{"id":12345'), `${name}: wrong answer`)
   return {
     name,
     run: (operations: number) =>
@@ -41,7 +41,7 @@ const rawUndici = (url: string, concurrency: number): Contestant<never> => {
   const one = async () => {
     const { body } = await Undici.request(url, { dispatcher: agent })
     const text = await body.text()
-    if (!text.startsWith("{\"id\":12345")) throw new Error("undici.request: wrong answer")
+    if (!text.startsWith('{"id":12345')) throw new Error("undici.request: wrong answer")
   }
   return {
     name: "undici.request",
@@ -58,7 +58,8 @@ const rawUndici = (url: string, concurrency: number): Contestant<never> => {
 export const smallGet = (rounds: Rounds) =>
   Effect.gen(function* () {
     const url = `http://127.0.0.1:${yield* responder}/`
-    const contestants = (layer: Layer.Layer<HttpClient.HttpClient>) => Effect.map(Layer.build(layer), (context) => context)
+    const contestants = (layer: Layer.Layer<HttpClient.HttpClient>) =>
+      Effect.map(Layer.build(layer), (context) => context)
     const ours = yield* contestants(NodePooledHttpClient.layer())
     const undici = yield* contestants(NodeHttpClient.layerUndici)
     const client = (context: typeof ours) => Effect.provide(HttpClient.HttpClient, context)
