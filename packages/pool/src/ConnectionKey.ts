@@ -103,7 +103,9 @@ class ConnectionKeyImpl extends Inspectable.Class implements ConnectionKey {
     this.tls = rest.tls
     this.proxy = rest.proxy
     // The rarely set parts are left to equality: a hash need not tell everything apart.
-    this.hash = Hash.optimize(Hash.string(`${host}|${port}|${useTls}|${rest.socketPath ?? ""}|${rest.localAddress ?? ""}`))
+    this.hash = Hash.optimize(
+      Hash.string(`${host}|${port}|${useTls}|${rest.socketPath ?? ""}|${rest.localAddress ?? ""}`)
+    )
   }
 
   [Hash.symbol](): number {
@@ -111,10 +113,17 @@ class ConnectionKeyImpl extends Inspectable.Class implements ConnectionKey {
   }
 
   [Equal.symbol](that: unknown): boolean {
-    return this === that ||
-      (isConnectionKey(that) && this.host === that.host && this.port === that.port && this.useTls === that.useTls &&
-        this.socketPath === that.socketPath && this.localAddress === that.localAddress && this.tls === that.tls &&
+    return (
+      this === that ||
+      (isConnectionKey(that) &&
+        this.host === that.host &&
+        this.port === that.port &&
+        this.useTls === that.useTls &&
+        this.socketPath === that.socketPath &&
+        this.localAddress === that.localAddress &&
+        this.tls === that.tls &&
         this.proxy === that.proxy)
+    )
   }
 
   toJSON(): unknown {
@@ -157,7 +166,10 @@ export const isConnectionKey = (u: unknown): u is ConnectionKey => typeof u === 
  */
 export const make = (parts: ConnectionKeyParts): ConnectionKey => {
   if (!Number.isInteger(parts.port) || parts.port < 1 || parts.port > 65535) {
-    throw new InvalidUrl({ url: withoutUserInfo(`${parts.host}:${parts.port}`), problem: `the port must be a whole number from 1 to 65535, not ${parts.port}` })
+    throw new InvalidUrl({
+      url: withoutUserInfo(`${parts.host}:${parts.port}`),
+      problem: `the port must be a whole number from 1 to 65535, not ${parts.port}`
+    })
   }
   return new ConnectionKeyImpl(parseHost(parts.host), parts.port, parts.useTls, parts)
 }
@@ -177,7 +189,10 @@ export const fromUrl = (url: string | URL): Either.Either<ConnectionKey, Invalid
   }
   if (parsed.protocol !== "http:" && parsed.protocol !== "https:") {
     return Either.left(
-      new InvalidUrl({ url: withoutUserInfo(String(url)), problem: `the scheme must be http or https, not ${parsed.protocol.slice(0, -1)}` })
+      new InvalidUrl({
+        url: withoutUserInfo(String(url)),
+        problem: `the scheme must be http or https, not ${parsed.protocol.slice(0, -1)}`
+      })
     )
   }
   const useTls = parsed.protocol === "https:"
@@ -206,13 +221,14 @@ export const format = (key: ConnectionKey): string => {
 }
 
 /** Only an IPv6 address stands in brackets; whatever else does is left to the host parser to refuse. */
-const withoutBrackets = (host: string): string => /^\[.*:.*\]$/.test(host) ? host.slice(1, -1) : host
+const withoutBrackets = (host: string): string => (/^\[.*:.*\]$/.test(host) ? host.slice(1, -1) : host)
 
 /**
  * User info must appear in no message. In a URL that cannot be parsed nobody knows where it ends (a password with a `/`
  * in it is a common mistake), so everything up to the last `@` goes, but for a scheme that is one beyond doubt.
  */
-const withoutUserInfo = (url: string): string => url.includes("@") ? `${/^[a-z][a-z0-9+.-]*:\/\//i.exec(url)?.[0] ?? ""}${url.slice(url.lastIndexOf("@") + 1)}` : url
+const withoutUserInfo = (url: string): string =>
+  url.includes("@") ? `${/^[a-z][a-z0-9+.-]*:\/\//i.exec(url)?.[0] ?? ""}${url.slice(url.lastIndexOf("@") + 1)}` : url
 
 const parseHost = (host: string): string => {
   const bare = withoutBrackets(host)
@@ -227,6 +243,7 @@ const parseHost = (host: string): string => {
   } catch {
     throw refused("it is not a host name or an IP address")
   }
-  if (parsed.port !== "" || parsed.username !== "" || parsed.hostname === "") throw refused("it is not a host name or an IP address")
+  if (parsed.port !== "" || parsed.username !== "" || parsed.hostname === "")
+    throw refused("it is not a host name or an IP address")
   return withoutBrackets(parsed.hostname)
 }

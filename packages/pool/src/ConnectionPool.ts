@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
+
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
@@ -17,8 +18,8 @@ import type { ConnectionKey } from "./ConnectionKey.js"
 import type { Connector } from "./Connector.js"
 import type { Deadlines } from "./Deadlines.js"
 import * as internal from "./internal/make.js"
-import type { Lease, LeaseRequest, LeaseRequestOptions, PendingLease, Settlement } from "./Lease.js"
 import * as Settings from "./internal/settings.js"
+import type { Lease, LeaseRequest, LeaseRequestOptions, PendingLease, Settlement } from "./Lease.js"
 import * as PoolConfig from "./PoolConfig.js"
 import type { AcquireError } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"

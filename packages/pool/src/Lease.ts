@@ -33,9 +33,10 @@ const constructors = Data.taggedEnum<Settlement>()
  * @since 0.1.0
  * @category constructors
  */
-export const Reusable: (hints?: { readonly idleFor?: Duration.Duration | undefined; readonly remaining?: number | undefined }) => Settlement = (
-  hints
-) => hints === undefined ? reusable : constructors.Reusable(hints)
+export const Reusable: (hints?: {
+  readonly idleFor?: Duration.Duration | undefined
+  readonly remaining?: number | undefined
+}) => Settlement = (hints) => (hints === undefined ? reusable : constructors.Reusable(hints))
 
 const reusable: Settlement = constructors.Reusable({})
 

@@ -25,7 +25,8 @@ export interface PoolNumbers {
   readonly limit: number
 }
 
-const numbers = (n: PoolNumbers): string => `${n.active} active, ${n.idle} idle, ${n.opening} opening, ${n.waiting} waiting, limit ${n.limit}`
+const numbers = (n: PoolNumbers): string =>
+  `${n.active} active, ${n.idle} idle, ${n.opening} opening, ${n.waiting} waiting, limit ${n.limit}`
 
 /**
  * A URL or a host that cannot be dialled. `url` never carries user info.
@@ -136,8 +137,10 @@ export class PendingLimitReached extends Data.TaggedError("PendingLimitReached")
  */
 export class PoolClosed extends Data.TaggedError("PoolClosed")<{ readonly key: ConnectionKey }> {
   override get message(): string {
-    return `The pool is closed; a connection to ${this.key} was asked for. ` +
+    return (
+      `The pool is closed; a connection to ${this.key} was asked for. ` +
       `Provide the pool's layer around everything that uses it, or keep it in a ManagedRuntime.`
+    )
   }
 }
 

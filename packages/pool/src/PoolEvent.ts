@@ -13,15 +13,35 @@ import type { AcquireError } from "./PoolError.js"
  */
 export type PoolEvent = Data.TaggedEnum<{
   /** A lease was granted. */
-  Acquired: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number; readonly reused: boolean; readonly waited: number; readonly idle: number }
+  Acquired: {
+    readonly at: number
+    readonly key: ConnectionKey
+    readonly connectionId: number
+    readonly reused: boolean
+    readonly waited: number
+    readonly idle: number
+  }
   /** A connection was opened. */
-  Opened: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number; readonly took: number; readonly remoteAddress: string | undefined }
+  Opened: {
+    readonly at: number
+    readonly key: ConnectionKey
+    readonly connectionId: number
+    readonly took: number
+    readonly remoteAddress: string | undefined
+  }
   /** A dial failed. */
   OpenFailed: { readonly at: number; readonly key: ConnectionKey; readonly took: number; readonly error: AcquireError }
   /** A connection came back and is kept. */
   Returned: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number; readonly held: number }
   /** A connection's life ended. */
-  Retired: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number; readonly reason: string; readonly age: number; readonly requests: number }
+  Retired: {
+    readonly at: number
+    readonly key: ConnectionKey
+    readonly connectionId: number
+    readonly reason: string
+    readonly age: number
+    readonly requests: number
+  }
   /** A request is sent again on a fresh connection, because its reused one was dead. */
   Retried: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number }
   /** A request was refused before it had a connection. */
@@ -42,6 +62,18 @@ export type PoolEvent = Data.TaggedEnum<{
  * @since 0.1.0
  * @category constructors
  */
-export const { $is, $match, Acquired, DrainStarted, Drained, Leaked, Missed, OpenFailed, Opened, Refused, Retired, Retried, Returned } = Data.taggedEnum<
-  PoolEvent
->()
+export const {
+  $is,
+  $match,
+  Acquired,
+  DrainStarted,
+  Drained,
+  Leaked,
+  Missed,
+  OpenFailed,
+  Opened,
+  Refused,
+  Retired,
+  Retried,
+  Returned
+} = Data.taggedEnum<PoolEvent>()

@@ -1,5 +1,5 @@
-import { ConnectionKey, PoolError } from "@hotaru/pool"
 import { assert, describe, it } from "@effect/vitest"
+import { ConnectionKey, PoolError } from "@hotaru/pool"
 import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
 import * as FastCheck from "effect/FastCheck"
@@ -43,7 +43,8 @@ describe("ConnectionKey, equality", () => {
       ConnectionKey.make({ host: "a.test", port: 80, useTls: false, proxy: label })
     ]
     for (const [i, left] of keys.entries()) {
-      for (const [j, right] of keys.entries()) assert.strictEqual(Equal.equals(left, right), i === j, `${left} and ${right}`)
+      for (const [j, right] of keys.entries())
+        assert.strictEqual(Equal.equals(left, right), i === j, `${left} and ${right}`)
     }
   })
 
@@ -100,8 +101,28 @@ describe("ConnectionKey, hosts as the WHATWG host parser writes them", () => {
   })
 
   const refused = [
-    "", " ", "a b", "a/b", "a?b", "a#b", "a\\b", "a\tb", "a:80", "[::1", "::1]", "[a.test]", "[127.0.0.1]", "[]", "1.2.3.4.5", "256.256.256.256",
-    "0x100000000", "a%00b", "a%2fb", "xn--a", ":::1", "::1::"
+    "",
+    " ",
+    "a b",
+    "a/b",
+    "a?b",
+    "a#b",
+    "a\\b",
+    "a\tb",
+    "a:80",
+    "[::1",
+    "::1]",
+    "[a.test]",
+    "[127.0.0.1]",
+    "[]",
+    "1.2.3.4.5",
+    "256.256.256.256",
+    "0x100000000",
+    "a%00b",
+    "a%2fb",
+    "xn--a",
+    ":::1",
+    "::1::"
   ]
   for (const host of refused) {
     it(`${JSON.stringify(host)} is refused`, () => {
@@ -123,7 +144,10 @@ describe("ConnectionKey, hosts as the WHATWG host parser writes them", () => {
 describe("ConnectionKey, ports", () => {
   for (const port of [0, -1, 65536, 1.5, NaN, Infinity]) {
     it(`${port} is refused, with its number`, () => {
-      assert.include(refusal(() => make("a.test", port)).message, `the port must be a whole number from 1 to 65535, not ${port}`)
+      assert.include(
+        refusal(() => make("a.test", port)).message,
+        `the port must be a whole number from 1 to 65535, not ${port}`
+      )
     })
   }
 
@@ -132,7 +156,10 @@ describe("ConnectionKey, ports", () => {
   })
 
   it("a URL without a port has its scheme's", () => {
-    assert.deepStrictEqual([urlKey("http://a.test").port, urlKey("https://a.test").port, urlKey("https://a.test:8443").port], [80, 443, 8443])
+    assert.deepStrictEqual(
+      [urlKey("http://a.test").port, urlKey("https://a.test").port, urlKey("https://a.test:8443").port],
+      [80, 443, 8443]
+    )
     assert.deepStrictEqual([urlKey("http://a.test").useTls, urlKey("https://a.test").useTls], [false, true])
   })
 
@@ -203,13 +230,28 @@ describe("ConnectionKey, as text", () => {
     assert.strictEqual(String(make("a.test")), "http://a.test:80")
     assert.strictEqual(String(make("::1", 443, true)), "https://[::1]:443")
     assert.strictEqual(
-      String(ConnectionKey.make({ host: "a.test", port: 443, useTls: true, tls, localAddress: "192.0.2.1", socketPath: "/s", proxy: { label: "out" } })),
+      String(
+        ConnectionKey.make({
+          host: "a.test",
+          port: 443,
+          useTls: true,
+          tls,
+          localAddress: "192.0.2.1",
+          socketPath: "/s",
+          proxy: { label: "out" }
+        })
+      ),
       "https://a.test:443 (socket: /s, from: 192.0.2.1, tls: partner, proxy: out)"
     )
   })
 
   it("as JSON it has its parts and the labels of its identities", () => {
-    const key = ConnectionKey.make({ host: "a.test", port: 443, useTls: true, tls: Object.assign({ label: "partner" }, { key: "secret" }) })
+    const key = ConnectionKey.make({
+      host: "a.test",
+      port: 443,
+      useTls: true,
+      tls: Object.assign({ label: "partner" }, { key: "secret" })
+    })
     assert.deepStrictEqual(JSON.parse(JSON.stringify(key)), {
       _id: "@hotaru/pool/ConnectionKey",
       host: "a.test",
@@ -221,6 +263,7 @@ describe("ConnectionKey, as text", () => {
 
   it("only keys are keys", () => {
     assert.isTrue(ConnectionKey.isConnectionKey(make("a.test")))
-    for (const other of [undefined, null, "a.test", { host: "a.test", port: 80, useTls: false }]) assert.isFalse(ConnectionKey.isConnectionKey(other))
+    for (const other of [undefined, null, "a.test", { host: "a.test", port: 80, useTls: false }])
+      assert.isFalse(ConnectionKey.isConnectionKey(other))
   })
 })

@@ -1,9 +1,10 @@
 /**
  * Drain: no new leases, idle connections closed now, busy ones awaited for a bounded time. By hand and by the layer's end.
  */
+
+import { assert, describe, it } from "@effect/vitest"
 import { ConnectionPool, Lease, PoolError } from "@hotaru/pool"
 import { FakeNetwork } from "@hotaru/testing"
-import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -22,20 +23,24 @@ const ping = (lease: Lease.Lease) => lease.settle(Lease.Reusable())
 
 describe("Drain, asked for", () => {
   it.effect("idle connections close at once, busy ones are awaited, and closed as they come back", () =>
-    onOpenNetwork({ drainTimeout: "10 seconds" }, function*({ network, pool, story }) {
+    onOpenNetwork({ drainTimeout: "10 seconds" }, function* ({ network, pool, story }) {
       const [idle, busy] = [yield* pool.lease(a), yield* pool.lease(b)]
       ping(idle)
       const draining = yield* story.start("drain", pool.drain)
       yield* story.expectWaiting(draining)
-      assert.deepStrictEqual(network.sockets.map((socket) => socket.destroyed), ["Drained", undefined])
+      assert.deepStrictEqual(
+        network.sockets.map((socket) => socket.destroyed),
+        ["Drained", undefined]
+      )
       ping(busy)
       yield* story.expectDone(draining)
       assert.strictEqual(network.sockets[1]?.destroyed, "Drained")
       assert.deepStrictEqual([(yield* pool.stats).hosts, (yield* pool.stats).closed], [0, { Drained: 2 }])
-    }))
+    })
+  )
 
   it.effect("what is still busy when the time is over is closed, and its holder is told", () =>
-    onOpenNetwork({ drainTimeout: "10 seconds" }, function*({ network, pool, story }) {
+    onOpenNetwork({ drainTimeout: "10 seconds" }, function* ({ network, pool, story }) {
       const told: Array<unknown> = []
       const waitsForBytes = pool.use(a, (connection) =>
         Effect.async<never, unknown>((resume) => {
@@ -48,7 +53,8 @@ describe("Drain, asked for", () => {
               resume(Effect.fail(cause))
             }
           }
-        }))
+        })
+      )
       const holder = yield* story.start("holder", waitsForBytes)
       const draining = yield* story.start("drain", pool.drain)
       yield* TestClock.adjust("9999 millis")
@@ -57,23 +63,33 @@ describe("Drain, asked for", () => {
       yield* story.expectDone(draining)
       const error = yield* story.expectFailed(holder, "PoolClosed")
       assert.deepStrictEqual([told, network.sockets[0]?.destroyed], [[error], "DrainTimeout"])
-      assert.deepStrictEqual([(yield* pool.stats).activeConnections, (yield* pool.stats).closed], [0, { DrainTimeout: 1 }])
-    }))
+      assert.deepStrictEqual(
+        [(yield* pool.stats).activeConnections, (yield* pool.stats).closed],
+        [0, { DrainTimeout: 1 }]
+      )
+    })
+  )
 
   it.effect("a holder whose connection had ended already is not told twice", () =>
-    onOpenNetwork({ drainTimeout: "1 second" }, function*({ network, pool, story }) {
+    onOpenNetwork({ drainTimeout: "1 second" }, function* ({ network, pool, story }) {
       const lease = yield* pool.lease(a)
       const told: Array<string> = []
-      lease.connection.receiver = { onBytes: () => {}, onDrain: () => {}, onEnd: () => told.push("end"), onError: () => told.push("error") }
+      lease.connection.receiver = {
+        onBytes: () => {},
+        onDrain: () => {},
+        onEnd: () => told.push("end"),
+        onError: () => told.push("error")
+      }
       network.sockets[0]?.end()
       const draining = yield* story.start("drain", pool.drain)
       yield* TestClock.adjust("1 second")
       yield* story.expectDone(draining)
       assert.deepStrictEqual(told, ["end"])
-    }))
+    })
+  )
 
   it.effect("those in line, those who dial and those who come later are refused, typed", () =>
-    onPool({ maxConnectionsPerHost: 1, drainTimeout: "1 second" }, function*({ network, pool, story }) {
+    onPool({ maxConnectionsPerHost: 1, drainTimeout: "1 second" }, function* ({ network, pool, story }) {
       const busy = ask(pool, a)
       yield* story.dialSucceeds(yield* story.expectDial(a))
       const [waiter, dialling] = [ask(pool, a), ask(pool, b)]
@@ -86,16 +102,18 @@ describe("Drain, asked for", () => {
       assert.strictEqual(network.open.length, 1)
       busy.held.settle(Lease.Broken("test"))
       yield* story.expectDone("drain")
-    }))
+    })
+  )
 
   it.effect("with nothing open it ends at once, and again as often as it is asked for", () =>
-    onOpenNetwork({}, function*({ pool, story }) {
+    onOpenNetwork({}, function* ({ pool, story }) {
       for (const name of ["first", "second"]) yield* story.expectDone(yield* story.start(name, pool.drain))
       yield* story.expectFailed(yield* story.start("late", pool.lease(a)), "PoolClosed")
-    }))
+    })
+  )
 
   it.effect("two at once both wait, and both end", () =>
-    onOpenNetwork({ drainTimeout: "10 seconds" }, function*({ pool, story }) {
+    onOpenNetwork({ drainTimeout: "10 seconds" }, function* ({ pool, story }) {
       const busy = yield* pool.lease(a)
       yield* story.start("first", pool.drain)
       yield* story.start("second", pool.drain)
@@ -103,10 +121,11 @@ describe("Drain, asked for", () => {
       ping(busy)
       yield* story.expectDone("first")
       yield* story.expectDone("second")
-    }))
+    })
+  )
 
   it.effect("interrupted, the pool stays closed to new requests and a second drain does the rest", () =>
-    onOpenNetwork({ drainTimeout: "10 seconds" }, function*({ network, pool, story }) {
+    onOpenNetwork({ drainTimeout: "10 seconds" }, function* ({ network, pool, story }) {
       yield* pool.lease(a)
       yield* story.start("first", pool.drain)
       yield* story.interrupt("first")
@@ -115,44 +134,56 @@ describe("Drain, asked for", () => {
       yield* TestClock.adjust("10 seconds")
       yield* story.expectDone("second")
       assert.strictEqual(network.open.length, 0)
-    }))
+    })
+  )
 
   it.effect("without a limit it waits for as long as it takes", () =>
-    onOpenNetwork({ drainTimeout: Duration.infinity }, function*({ pool, story }) {
+    onOpenNetwork({ drainTimeout: Duration.infinity }, function* ({ pool, story }) {
       const busy = yield* pool.lease(a)
       yield* story.start("drain", pool.drain)
       yield* TestClock.adjust("30 days")
       yield* story.expectWaiting("drain")
       ping(busy)
       yield* story.expectDone("drain")
-    }))
+    })
+  )
 
   it.effect("what comes to pass between looking and listening is not missed", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       let looked = 0
       // The fiber yields after the first look, and what it waits for happens then; no watcher is ever told of it.
       const pool = { watch: () => () => {} } as unknown as Interpreter
-      yield* until(pool, () => looked++ === 0 ? undefined : Effect.void)
+      yield* until<void, never>(pool, (): Effect.Effect<void> | undefined => (looked++ === 0 ? undefined : Effect.void))
       assert.strictEqual(looked, 2)
-    }))
+    })
+  )
 })
 
 describe("Drain, by the end of the layer", () => {
   const ends = [
     ["success", (scope: Scope.CloseableScope) => Scope.close(scope, Exit.void)],
     ["failure", (scope: Scope.CloseableScope) => Scope.close(scope, Exit.fail("no"))],
-    ["interruption", (scope: Scope.CloseableScope) => Effect.flatMap(Effect.fiberId, (id) => Scope.close(scope, Exit.interrupt(id)))]
+    [
+      "interruption",
+      (scope: Scope.CloseableScope) => Effect.flatMap(Effect.fiberId, (id) => Scope.close(scope, Exit.interrupt(id)))
+    ]
   ] as const
-  const clocks = [["under TestClock", it.effect], ["live", it.live]] as const
+  const clocks = [
+    ["under TestClock", it.effect],
+    ["live", it.live]
+  ] as const
 
   for (const [clock, test] of clocks) {
     for (const [name, close] of ends) {
       test(`a scope closed by ${name}, ${clock}: waiters fail, idle closes, busy ones have their time, nothing hangs`, () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const network = yield* FakeNetwork.FakeNetwork
           network.autoAccept()
           const scope = yield* Scope.make()
-          const pool = yield* Scope.extend(ConnectionPool.make({ maxConnectionsPerHost: 2, drainTimeout: "50 millis" }), scope)
+          const pool = yield* Scope.extend(
+            ConnectionPool.make({ maxConnectionsPerHost: 2, drainTimeout: "50 millis" }),
+            scope
+          )
           const [idle, busy] = [yield* pool.lease(b), yield* pool.lease(a)]
           yield* pool.lease(a)
           const waiter = yield* Effect.fork(Effect.flip(pool.lease(a)))
@@ -171,7 +202,7 @@ describe("Drain, by the end of the layer", () => {
   }
 
   it.effect("busy connections that come back end it, long before its deadline", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const network = yield* FakeNetwork.FakeNetwork
       network.autoAccept()
       const scope = yield* Scope.make()
@@ -182,28 +213,35 @@ describe("Drain, by the end of the layer", () => {
       assert.isNull(closing.unsafePoll())
       ping(busy)
       yield* Fiber.join(closing)
-    }).pipe(Effect.provide(FakeNetwork.layer)))
+    }).pipe(Effect.provide(FakeNetwork.layer))
+  )
 
   it.effect("after a drain by hand there is nothing left to wait for", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const pool = yield* ConnectionPool.ConnectionPool
       yield* pool.drain
-    }).pipe(Effect.provide(FakeNetwork.poolLayer({ drainTimeout: "1 hour" }))))
+    }).pipe(Effect.provide(FakeNetwork.poolLayer({ drainTimeout: "1 hour" })))
+  )
 
   it.effect("a program's own scoped leases end before the pool does", () =>
-    Effect.gen(function*() {
-      yield* Effect.scoped(Effect.gen(function*() {
-        const pool = yield* ConnectionPool.ConnectionPool
-        const network = yield* FakeNetwork.FakeNetwork
-        network.autoAccept()
-        const started = yield* Deferred.make<void>()
-        yield* Effect.forkScoped(pool.use(a, () => Effect.zipRight(Deferred.succeed(started, undefined), Effect.never)))
-        yield* Deferred.await(started)
-      })).pipe(Effect.provide(FakeNetwork.poolLayer({ drainTimeout: "1 hour" })))
-    }))
+    Effect.gen(function* () {
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const pool = yield* ConnectionPool.ConnectionPool
+          const network = yield* FakeNetwork.FakeNetwork
+          network.autoAccept()
+          const started = yield* Deferred.make<void>()
+          yield* Effect.forkScoped(
+            pool.use(a, () => Effect.zipRight(Deferred.succeed(started, undefined), Effect.never))
+          )
+          yield* Deferred.await(started)
+        })
+      ).pipe(Effect.provide(FakeNetwork.poolLayer({ drainTimeout: "1 hour" })))
+    })
+  )
 
   it.live("a ManagedRuntime disposed of closes everything, dials under way too", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const runtime = ManagedRuntime.make(FakeNetwork.poolLayer())
       const network = yield* Effect.promise(() => runtime.runPromise(FakeNetwork.FakeNetwork))
       const pool = yield* Effect.promise(() => runtime.runPromise(ConnectionPool.ConnectionPool))
@@ -212,11 +250,15 @@ describe("Drain, by the end of the layer", () => {
       ask(pool, b)
       yield* network.nextDial
       yield* Effect.promise(() => runtime.dispose())
-      assert.deepStrictEqual([network.open.length, network.dials.map((dial) => dial.state)], [0, ["succeeded", "interrupted"]])
-    }))
+      assert.deepStrictEqual(
+        [network.open.length, network.dials.map((dial) => dial.state)],
+        [0, ["succeeded", "interrupted"]]
+      )
+    })
+  )
 
   it.effect("the events tell it: what began, what was closed, and how many were cut off", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const network = yield* FakeNetwork.FakeNetwork
       network.autoAccept()
       const scope = yield* Scope.make()
@@ -226,22 +268,32 @@ describe("Drain, by the end of the layer", () => {
       ping(yield* pool.lease(b))
       yield* Scope.close(scope, Exit.void)
       const told = Array.from(yield* Queue.takeAll(events)).slice(5)
-      assert.deepStrictEqual(told.map((event) => event._tag), ["DrainStarted", "Retired", "Retired", "Drained"])
+      assert.deepStrictEqual(
+        told.map((event) => event._tag),
+        ["DrainStarted", "Retired", "Retired", "Drained"]
+      )
       assert.deepInclude(told[3], { aborted: 1 })
-    }).pipe(Effect.scoped, Effect.provide(FakeNetwork.layer)))
+    }).pipe(Effect.scoped, Effect.provide(FakeNetwork.layer))
+  )
 
   it.effect("a layer that is built twice is two pools, one that is shared is one", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const pools = (layer: Layer.Layer<ConnectionPool.ConnectionPool>, other = layer) =>
-        Effect.scoped(Effect.gen(function*() {
-          const memo = yield* Layer.makeMemoMap
-          const scope = yield* Effect.scope
-          const one = yield* Layer.buildWithMemoMap(layer, memo, scope)
-          const two = yield* Layer.buildWithMemoMap(other, memo, scope)
-          return one.unsafeMap.get(ConnectionPool.ConnectionPool.key) === two.unsafeMap.get(ConnectionPool.ConnectionPool.key)
-        }))
+        Effect.scoped(
+          Effect.gen(function* () {
+            const memo = yield* Layer.makeMemoMap
+            const scope = yield* Effect.scope
+            const one = yield* Layer.buildWithMemoMap(layer, memo, scope)
+            const two = yield* Layer.buildWithMemoMap(other, memo, scope)
+            return (
+              one.unsafeMap.get(ConnectionPool.ConnectionPool.key) ===
+              two.unsafeMap.get(ConnectionPool.ConnectionPool.key)
+            )
+          })
+        )
       const make = () => ConnectionPool.layer().pipe(Layer.provide(FakeNetwork.layer))
       assert.isTrue(yield* pools(make()))
       assert.isFalse(yield* pools(make(), make()))
-    }))
+    })
+  )
 })

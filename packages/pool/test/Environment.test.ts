@@ -1,9 +1,10 @@
 /**
  * The options from `HOTARU_POOL_*`.
  */
+
+import { assert, describe, it } from "@effect/vitest"
 import { ConnectionPool, PoolConfig } from "@hotaru/pool"
 import { FakeNetwork } from "@hotaru/testing"
-import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -22,13 +23,16 @@ const plain = ({ perHost: _, ...config }: PoolConfig.PoolConfig) =>
   )
 
 const complaint = (variables: Record<string, string>) =>
-  Effect.map(Effect.exit(read(variables)), (exit) => Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "no complaint")
+  Effect.map(Effect.exit(read(variables)), (exit) =>
+    Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "no complaint"
+  )
 
 describe("HOTARU_POOL_*", () => {
   it.effect("nothing set: the defaults", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       assert.deepStrictEqual(plain(yield* read({})), plain(PoolConfig.defaults))
-    }))
+    })
+  )
 
   const variables: ReadonlyArray<readonly [string, string, keyof PoolConfig.PoolConfig, unknown]> = [
     ["HOTARU_POOL_MAX_IDLE_PER_HOST", "7", "maxIdlePerHost", 7],
@@ -60,10 +64,17 @@ describe("HOTARU_POOL_*", () => {
 
   for (const [variable, text, field, value] of variables) {
     it.effect(`${variable}="${text}" sets ${field}, and nothing else`, () =>
-      Effect.gen(function*() {
-        assert.deepStrictEqual(plain(yield* read({ [variable]: text })), { ...plain(PoolConfig.defaults), [field]: value })
-        assert.deepStrictEqual(plain(yield* read({ [variable]: ` ${text} ` })), { ...plain(PoolConfig.defaults), [field]: value })
-      }))
+      Effect.gen(function* () {
+        assert.deepStrictEqual(plain(yield* read({ [variable]: text })), {
+          ...plain(PoolConfig.defaults),
+          [field]: value
+        })
+        assert.deepStrictEqual(plain(yield* read({ [variable]: ` ${text} ` })), {
+          ...plain(PoolConfig.defaults),
+          [field]: value
+        })
+      })
+    )
   }
 
   const unlimited = [
@@ -81,68 +92,82 @@ describe("HOTARU_POOL_*", () => {
   ] as const
   for (const [variable, field] of unlimited) {
     it.effect(`${variable} may be off`, () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         for (const word of ["off", "OFF", "infinity", "Infinity"]) {
           assert.strictEqual(plain(yield* read({ [variable]: word }))[field], Infinity)
         }
-      }))
+      })
+    )
   }
 
   const bad: ReadonlyArray<readonly [string, string, string]> = [
-    ["HOTARU_POOL_MAX_IDLE_PER_HOST", "-7", "a whole number of at least 0, or \"off\""],
+    ["HOTARU_POOL_MAX_IDLE_PER_HOST", "-7", 'a whole number of at least 0, or "off"'],
     ["HOTARU_POOL_MAX_IDLE_PER_HOST", "", "a whole number of at least 0"],
     ["HOTARU_POOL_MAX_IDLE_PER_HOST", "1.5", "a whole number of at least 0"],
     ["HOTARU_POOL_MAX_IDLE_PER_HOST", "1e3", "a whole number of at least 0"],
     ["HOTARU_POOL_MAX_IDLE_PER_HOST", "99999999999999999999", "a whole number of at least 0"],
-    ["HOTARU_POOL_MAX_CONNECTIONS", "0", "a whole number of at least 1, or \"off\""],
+    ["HOTARU_POOL_MAX_CONNECTIONS", "0", 'a whole number of at least 1, or "off"'],
     ["HOTARU_POOL_MIN_IDLE_PER_HOST", "off", "a whole number of at least 0"],
-    ["HOTARU_POOL_IDLE_TIMEOUT", "90s", "a duration such as \"90 seconds\" or \"250 millis\", or \"off\""],
-    ["HOTARU_POOL_IDLE_TIMEOUT", "90", "a duration such as \"90 seconds\""],
-    ["HOTARU_POOL_IDLE_TIMEOUT", "", "a duration such as \"90 seconds\""],
-    ["HOTARU_POOL_IDLE_TIMEOUT", "0 seconds", "a duration such as \"90 seconds\""],
-    ["HOTARU_POOL_IDLE_TIMEOUT", "-5 seconds", "a duration such as \"90 seconds\""],
-    ["HOTARU_POOL_DRAIN_TIMEOUT", "-5 seconds", "a duration such as \"90 seconds\""],
-    ["HOTARU_POOL_CLEANUP_INTERVAL", "off", "a duration such as \"90 seconds\""],
-    ["HOTARU_POOL_CLEANUP_INTERVAL", "Infinity", "a duration such as \"90 seconds\""],
+    ["HOTARU_POOL_IDLE_TIMEOUT", "90s", 'a duration such as "90 seconds" or "250 millis", or "off"'],
+    ["HOTARU_POOL_IDLE_TIMEOUT", "90", 'a duration such as "90 seconds"'],
+    ["HOTARU_POOL_IDLE_TIMEOUT", "", 'a duration such as "90 seconds"'],
+    ["HOTARU_POOL_IDLE_TIMEOUT", "0 seconds", 'a duration such as "90 seconds"'],
+    ["HOTARU_POOL_IDLE_TIMEOUT", "-5 seconds", 'a duration such as "90 seconds"'],
+    ["HOTARU_POOL_DRAIN_TIMEOUT", "-5 seconds", 'a duration such as "90 seconds"'],
+    ["HOTARU_POOL_CLEANUP_INTERVAL", "off", 'a duration such as "90 seconds"'],
+    ["HOTARU_POOL_CLEANUP_INTERVAL", "Infinity", 'a duration such as "90 seconds"'],
     ["HOTARU_POOL_LIFETIME_JITTER", "1.5", "a number from 0 to 1"],
     ["HOTARU_POOL_LIFETIME_JITTER", "10%", "a number from 0 to 1"],
-    ["HOTARU_POOL_ENABLE_POOLING", "maybe", "\"true\" or \"false\""],
-    ["HOTARU_POOL_IDLE_ORDER", "random", "\"fifo\" or \"lifo\""]
+    ["HOTARU_POOL_ENABLE_POOLING", "maybe", '"true" or "false"'],
+    ["HOTARU_POOL_IDLE_ORDER", "random", '"fifo" or "lifo"']
   ]
   for (const [variable, value, expected] of bad) {
     it.effect(`${variable}=${JSON.stringify(value)} fails, naming variable, value and the form wanted`, () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const message = yield* complaint({ [variable]: value })
         for (const part of [variable, JSON.stringify(value), expected]) assert.include(message, part)
-      }))
+      })
+    )
   }
 
   for (const word of ["toString", "constructor", "__proto__"]) {
     it.effect(`HOTARU_POOL_ENABLE_POOLING=${word} is no truth value`, () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         assert.include(yield* complaint({ HOTARU_POOL_ENABLE_POOLING: word }), "HOTARU_POOL_ENABLE_POOLING")
-      }))
+      })
+    )
   }
 
-  for (const [text, value] of [["true", true], ["YES", true], ["on", true], ["1", true], ["no", false], ["off", false], ["0", false]] as const) {
+  for (const [text, value] of [
+    ["true", true],
+    ["YES", true],
+    ["on", true],
+    ["1", true],
+    ["no", false],
+    ["off", false],
+    ["0", false]
+  ] as const) {
     it.effect(`HOTARU_POOL_ENABLE_POOLING=${text} is ${value}`, () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         assert.strictEqual((yield* read({ HOTARU_POOL_ENABLE_POOLING: text })).enablePooling, value)
-      }))
+      })
+    )
   }
 
   it.effect("one field that is wrong fails the whole, whatever else is right", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const message = yield* complaint({ HOTARU_POOL_MAX_CONNECTIONS: "10", HOTARU_POOL_IDLE_TIMEOUT: "soon" })
       assert.include(message, "HOTARU_POOL_IDLE_TIMEOUT")
-    }))
+    })
+  )
 
   it.effect("a provider with another delimiter reads the same names", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const provider = ConfigProvider.fromMap(new Map([["HOTARU_POOL_MAX_CONNECTIONS", "9"]]), { pathDelim: "_" })
       const config = yield* Effect.withConfigProvider(PoolConfig.config, provider)
       assert.strictEqual(config.maxConnections, 9)
-    }))
+    })
+  )
 })
 
 describe("Layers from configuration", () => {
@@ -150,16 +175,21 @@ describe("Layers from configuration", () => {
     Effect.map(ConnectionPool.ConnectionPool, (pool) => pool.config).pipe(Effect.provide(layer))
 
   it.effect("layerFromEnv reads the variables", () =>
-    Effect.gen(function*() {
-      const config = yield* configOf(ConnectionPool.layerFromEnv.pipe(
-        Layer.provide(FakeNetwork.layer),
-        Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["HOTARU_POOL_MAX_CONNECTIONS_PER_HOST", "5"]]))))
-      ))
+    Effect.gen(function* () {
+      const config = yield* configOf(
+        ConnectionPool.layerFromEnv.pipe(
+          Layer.provide(FakeNetwork.layer),
+          Layer.provide(
+            Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["HOTARU_POOL_MAX_CONNECTIONS_PER_HOST", "5"]])))
+          )
+        )
+      )
       assert.deepStrictEqual([config.maxConnectionsPerHost, config.maxConnections], [5, 1024])
-    }))
+    })
+  )
 
   it.effect("layerConfig takes each field as a Config, and an undefined one as not given", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const layer = ConnectionPool.layerConfig({
         maxConnections: Config.integer("LIMIT"),
         idleTimeout: Config.duration("IDLE").pipe(Config.withDefault(Duration.seconds(3))),
@@ -169,6 +199,10 @@ describe("Layers from configuration", () => {
         Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["LIMIT", "6"]]))))
       )
       const config = yield* configOf(layer)
-      assert.deepStrictEqual([config.maxConnections, Duration.toMillis(config.idleTimeout), config.maxIdlePerHost], [6, 3000, 32])
-    }))
+      assert.deepStrictEqual(
+        [config.maxConnections, Duration.toMillis(config.idleTimeout), config.maxIdlePerHost],
+        [6, 3000, 32]
+      )
+    })
+  )
 })

@@ -1,5 +1,5 @@
-import { Lease, PoolEvent } from "@hotaru/pool"
 import { assert, describe, it } from "@effect/vitest"
+import { Lease, PoolEvent } from "@hotaru/pool"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -10,38 +10,47 @@ import { ringSize } from "../src/internal/eventHub.js"
 import { a, ask, onOpenNetwork, onPool } from "./support/stories.js"
 
 const ping = (lease: Lease.Lease) => lease.settle(Lease.Reusable())
-const drained = (events: Queue.Dequeue<PoolEvent.PoolEvent>) => Effect.map(events.takeAll, (chunk) => Chunk.toReadonlyArray(chunk))
+const drained = (events: Queue.Dequeue<PoolEvent.PoolEvent>) =>
+  Effect.map(events.takeAll, (chunk) => Chunk.toReadonlyArray(chunk))
 
 describe("Events", () => {
   it.effect("tell a whole story, in order, each with its moment and its numbers", () =>
-    onPool({ maxConnectionsPerHost: 1, maxPendingPerHost: 1, acquireTimeout: "10 seconds" }, function*({ pool, story }) {
-      const events = yield* pool.subscribe
-      ask(pool, a)
-      yield* TestClock.adjust("1 second")
-      yield* story.dialFails(yield* story.expectDial())
-      const first = ask(pool, a)
-      yield* TestClock.adjust("2 seconds")
-      const socket = yield* story.dialSucceeds(yield* story.expectDial(), { remoteAddress: "192.0.2.7" })
-      const second = ask(pool, a)
-      ask(pool, a)
-      yield* TestClock.adjust("3 seconds")
-      ping(first.held)
-      const third = ask(pool, a)
-      yield* TestClock.adjust("10 seconds")
-      second.held.settle(Lease.Broken("ReadFailed"))
-      assert.strictEqual(third.error?._tag, "AcquireTimeout")
-      const [connectError, pendingLimit, acquireTimeout] = (yield* drained(events)).flatMap((event) =>
-        event._tag === "OpenFailed" ? [] : event._tag === "Refused" ? [event] : []
-      )
-      assert.deepStrictEqual(
-        [connectError, pendingLimit, acquireTimeout].map((event) => [event?.at, event?.error._tag, event?.waited]),
-        [[1000, "ConnectError", 1000], [3000, "PendingLimitReached", 0], [16_000, "AcquireTimeout", 10_000]]
-      )
-      assert.strictEqual(socket.destroyed, "ReadFailed")
-    }))
+    onPool(
+      { maxConnectionsPerHost: 1, maxPendingPerHost: 1, acquireTimeout: "10 seconds" },
+      function* ({ pool, story }) {
+        const events = yield* pool.subscribe
+        ask(pool, a)
+        yield* TestClock.adjust("1 second")
+        yield* story.dialFails(yield* story.expectDial())
+        const first = ask(pool, a)
+        yield* TestClock.adjust("2 seconds")
+        const socket = yield* story.dialSucceeds(yield* story.expectDial(), { remoteAddress: "192.0.2.7" })
+        const second = ask(pool, a)
+        ask(pool, a)
+        yield* TestClock.adjust("3 seconds")
+        ping(first.held)
+        const third = ask(pool, a)
+        yield* TestClock.adjust("10 seconds")
+        second.held.settle(Lease.Broken("ReadFailed"))
+        assert.strictEqual(third.error?._tag, "AcquireTimeout")
+        const [connectError, pendingLimit, acquireTimeout] = (yield* drained(events)).flatMap((event) =>
+          event._tag === "OpenFailed" ? [] : event._tag === "Refused" ? [event] : []
+        )
+        assert.deepStrictEqual(
+          [connectError, pendingLimit, acquireTimeout].map((event) => [event?.at, event?.error._tag, event?.waited]),
+          [
+            [1000, "ConnectError", 1000],
+            [3000, "PendingLimitReached", 0],
+            [16_000, "AcquireTimeout", 10_000]
+          ]
+        )
+        assert.strictEqual(socket.destroyed, "ReadFailed")
+      }
+    )
+  )
 
   it.effect("the sequence of the same story, complete", () =>
-    onPool({ maxConnectionsPerHost: 1 }, function*({ pool, story }) {
+    onPool({ maxConnectionsPerHost: 1 }, function* ({ pool, story }) {
       const events = yield* pool.subscribe
       const first = ask(pool, a)
       yield* TestClock.adjust("2 seconds")
@@ -64,34 +73,44 @@ describe("Events", () => {
         PoolEvent.Acquired({ at: 9000, ...common, reused: true, waited: 0, idle: 4000 }),
         PoolEvent.Retired({ at: 9000, ...common, reason: "CloseToken", age: 7000, requests: 3 })
       ])
-    }))
+    })
+  )
 
   it.effect("whoever subscribes sees all that happens after, and nothing from before", () =>
-    onOpenNetwork({}, function*({ pool }) {
+    onOpenNetwork({}, function* ({ pool }) {
       ping(yield* pool.lease(a))
       const events = yield* pool.subscribe
       ping(yield* pool.lease(a))
-      assert.deepStrictEqual((yield* drained(events)).map((event) => event._tag), ["Acquired", "Returned"])
-    }))
+      assert.deepStrictEqual(
+        (yield* drained(events)).map((event) => event._tag),
+        ["Acquired", "Returned"]
+      )
+    })
+  )
 
   it.effect("as a stream", () =>
-    onOpenNetwork({}, function*({ pool, story }) {
+    onOpenNetwork({}, function* ({ pool, story }) {
       const listening = yield* Effect.fork(Stream.runCollect(Stream.take(pool.events, 3)))
       yield* story.settle
       ping(yield* pool.lease(a))
       const events = yield* Fiber.join(listening)
-      assert.deepStrictEqual(Chunk.toReadonlyArray(events).map((event) => event._tag), ["Opened", "Acquired", "Returned"])
-    }))
+      assert.deepStrictEqual(
+        Chunk.toReadonlyArray(events).map((event) => event._tag),
+        ["Opened", "Acquired", "Returned"]
+      )
+    })
+  )
 
   it.effect("each listener has all of them", () =>
-    onOpenNetwork({}, function*({ pool }) {
+    onOpenNetwork({}, function* ({ pool }) {
       const [one, two] = [yield* pool.subscribe, yield* pool.subscribe]
       ping(yield* pool.lease(a))
       assert.deepStrictEqual(yield* drained(one), yield* drained(two))
-    }))
+    })
+  )
 
   it.effect("a slow listener loses the oldest and is told how many, in their place; others lose nothing", () =>
-    onOpenNetwork({}, function*({ pool }) {
+    onOpenNetwork({}, function* ({ pool }) {
       const [slow, quick] = [yield* pool.subscribe, yield* pool.subscribe]
       ping(yield* pool.lease(a))
       yield* drained(quick)
@@ -107,30 +126,41 @@ describe("Events", () => {
       assert.deepStrictEqual(told[0], PoolEvent.Missed({ count: 3 + 2 * exchanges - ringSize }))
       assert.isTrue(told.slice(1).every((event) => event._tag !== "Missed"))
       ping(ask(pool, a).held)
-      assert.deepStrictEqual((yield* drained(slow)).map((event) => event._tag), ["Acquired", "Returned"])
-    }))
+      assert.deepStrictEqual(
+        (yield* drained(slow)).map((event) => event._tag),
+        ["Acquired", "Returned"]
+      )
+    })
+  )
 
   it.effect("a listener that waits is woken by the next one", () =>
-    onOpenNetwork({}, function*({ pool, story }) {
+    onOpenNetwork({}, function* ({ pool, story }) {
       const events = yield* pool.subscribe
       const next = yield* Effect.fork(events.take)
       yield* story.settle
       yield* pool.lease(a)
       assert.strictEqual((yield* Fiber.join(next))._tag, "Opened")
-    }))
+    })
+  )
 
   it.effect("none is made while nobody listens, and again none when the last listener has gone", () =>
-    onOpenNetwork({}, function*({ pool }) {
+    onOpenNetwork({}, function* ({ pool }) {
       const made = yield* countingEvents
       ping(yield* pool.lease(a))
       assert.strictEqual(made(), 0)
-      yield* Effect.scoped(Effect.zipRight(pool.subscribe, Effect.sync(() => ping(ask(pool, a).held))))
+      yield* Effect.scoped(
+        Effect.zipRight(
+          pool.subscribe,
+          Effect.sync(() => ping(ask(pool, a).held))
+        )
+      )
       assert.strictEqual(made(), 2)
       ping(ask(pool, a).held)
       yield* pool.clear
       yield* pool.drain
       assert.strictEqual(made(), 2)
-    }))
+    })
+  )
 })
 
 /** Counts the events made from here on, whoever makes them: they share a prototype. */

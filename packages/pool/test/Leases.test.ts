@@ -1,8 +1,9 @@
 /**
  * What a lease promises, what a scope may conclude from its end, and leases held for too long.
  */
-import { Lease, PoolError, type PoolEvent } from "@hotaru/pool"
+
 import { assert, describe, it } from "@effect/vitest"
+import { Lease, PoolError, type PoolEvent } from "@hotaru/pool"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
@@ -15,7 +16,7 @@ const ping = (lease: Lease.Lease) => lease.settle(Lease.Reusable())
 
 describe("Settling", () => {
   it.effect("only the first call counts, whatever the later ones say", () =>
-    onOpenNetwork({ maxConnectionsPerHost: 1 }, function*({ network, pool }) {
+    onOpenNetwork({ maxConnectionsPerHost: 1 }, function* ({ network, pool }) {
       const lease = yield* pool.lease(a)
       assert.isFalse(lease.settled)
       ping(lease)
@@ -27,124 +28,189 @@ describe("Settling", () => {
       ping(next.held)
       next.held.settle(Lease.Spent("too late"))
       assert.deepStrictEqual([network.open.length, (yield* pool.stats).closed], [1, {}])
-    }))
+    })
+  )
 
   it.effect("gives the connection to the next in line within the call", () =>
-    onOpenNetwork({ maxConnectionsPerHost: 1 }, function*({ pool }) {
+    onOpenNetwork({ maxConnectionsPerHost: 1 }, function* ({ pool }) {
       const lease = yield* pool.lease(a)
       const waiter = ask(pool, a)
       ping(lease)
       assert.strictEqual(waiter.held.connection, lease.connection)
       assert.isTrue(waiter.held.reused)
-    }))
+    })
+  )
 
   it.effect("the reasons of who settles reach the statistics", () =>
-    onOpenNetwork({}, function*({ network, pool }) {
+    onOpenNetwork({}, function* ({ network, pool }) {
       ;(yield* pool.lease(a)).settle(Lease.Spent("CloseToken"))
       ;(yield* pool.lease(a)).settle(Lease.Broken("ReadFailed"))
       assert.deepStrictEqual((yield* pool.stats).closed, { CloseToken: 1, ReadFailed: 1 })
-      assert.deepStrictEqual(network.sockets.map((socket) => socket.destroyed), ["CloseToken", "ReadFailed"])
-    }))
+      assert.deepStrictEqual(
+        network.sockets.map((socket) => socket.destroyed),
+        ["CloseToken", "ReadFailed"]
+      )
+    })
+  )
 
   it.effect("the pool listens again, from within the call", () =>
-    onOpenNetwork({}, function*({ network, pool }) {
+    onOpenNetwork({}, function* ({ network, pool }) {
       const lease = yield* pool.lease(a)
       const seen: Array<string> = []
-      lease.connection.receiver = { onBytes: () => seen.push("bytes"), onEnd: () => seen.push("end"), onError: () => seen.push("error"), onDrain: () => {} }
+      lease.connection.receiver = {
+        onBytes: () => seen.push("bytes"),
+        onEnd: () => seen.push("end"),
+        onError: () => seen.push("error"),
+        onDrain: () => {}
+      }
       network.sockets[0]?.send("pong")
       ping(lease)
       network.sockets[0]?.end()
       assert.deepStrictEqual([seen, network.sockets[0]?.destroyed], [["bytes"], "PeerClosed"])
-    }))
+    })
+  )
 
   it.effect("an idle connection does not keep the process alive, one on lease does", () =>
-    onOpenNetwork({}, function*({ network, pool }) {
+    onOpenNetwork({}, function* ({ network, pool }) {
       const lease = yield* pool.lease(a)
       assert.isFalse(network.sockets[0]?.parked)
       ping(lease)
       assert.isTrue(network.sockets[0]?.parked)
       yield* pool.lease(a)
       assert.isFalse(network.sockets[0]?.parked)
-    }))
+    })
+  )
 })
 
-type UseOfConnection = (here: Here, socket: Here["network"]["sockets"][number]) => Effect.Effect<unknown, unknown, Scope.Scope>
+type UseOfConnection = (
+  here: Here,
+  socket: Here["network"]["sockets"][number]
+) => Effect.Effect<unknown, unknown, Scope.Scope>
 
 /** What becomes of the connection, by how the scope around `acquire` ends and by how `use` ends. */
 const fate = (expected: "kept" | (string & {}), body: UseOfConnection) =>
-  Effect.gen(function*() {
-    yield* onOpenNetwork({}, function*(here) {
-      yield* Effect.exit(Effect.scoped(Effect.zipRight(here.pool.acquire(a), Effect.suspend(() => body(here, here.network.sockets[0] as never)))))
+  Effect.gen(function* () {
+    yield* onOpenNetwork({}, function* (here) {
+      yield* Effect.exit(
+        Effect.scoped(
+          Effect.zipRight(
+            here.pool.acquire(a),
+            Effect.suspend(() => body(here, here.network.sockets[0] as never))
+          )
+        )
+      )
       const outcome = here.network.sockets[0]?.destroyed ?? "kept"
       assert.strictEqual(outcome, expected, "acquire")
       assert.strictEqual((yield* here.pool.stats).activeConnections, 0)
     })
-    yield* onOpenNetwork({}, function*(here) {
-      yield* Effect.exit(here.pool.use(a, () => Effect.scoped(Effect.suspend(() => body(here, here.network.sockets[0] as never)))))
+    yield* onOpenNetwork({}, function* (here) {
+      yield* Effect.exit(
+        here.pool.use(a, () => Effect.scoped(Effect.suspend(() => body(here, here.network.sockets[0] as never))))
+      )
       assert.strictEqual(here.network.sockets[0]?.destroyed ?? "kept", expected, "use")
       assert.strictEqual((yield* here.pool.stats).activeConnections, 0)
     })
   })
 
 describe("How a scope ends says little about its connection", () => {
-  const settle = (settlement: Lease.Settlement): UseOfConnection => ({ pool }, socket) => pool.settle(socket.connection, settlement)
+  const settle =
+    (settlement: Lease.Settlement): UseOfConnection =>
+    ({ pool }, socket) =>
+      pool.settle(socket.connection, settlement)
   const exchange: UseOfConnection = (_, socket) =>
     Effect.sync(() => {
       socket.connection.write("ping")
       socket.send("pong")
     })
-  const both = (one: UseOfConnection, two: UseOfConnection): UseOfConnection => (here, socket) => Effect.zipRight(one(here, socket), two(here, socket))
+  const both =
+    (one: UseOfConnection, two: UseOfConnection): UseOfConnection =>
+    (here, socket) =>
+      Effect.zipRight(one(here, socket), two(here, socket))
   const fail: UseOfConnection = () => Effect.fail("no")
 
   it.effect("success, untouched: it goes back", () => fate("kept", () => Effect.void))
   it.effect("success, settled as reusable: it goes back", () => fate("kept", both(exchange, settle(Lease.Reusable()))))
-  it.effect("success, settled as spent: it is closed, for that reason", () => fate("CloseToken", both(exchange, settle(Lease.Spent("CloseToken")))))
-  it.effect("success, written and not settled: it is closed", () => fate("Unsettled", (_, socket) => Effect.sync(() => socket.connection.write("ping"))))
-  it.effect("success, read and not settled: it is closed", () => fate("Unsettled", (_, socket) => Effect.sync(() => socket.send("hello"))))
+  it.effect("success, settled as spent: it is closed, for that reason", () =>
+    fate("CloseToken", both(exchange, settle(Lease.Spent("CloseToken"))))
+  )
+  it.effect("success, written and not settled: it is closed", () =>
+    fate("Unsettled", (_, socket) => Effect.sync(() => socket.connection.write("ping")))
+  )
+  it.effect("success, read and not settled: it is closed", () =>
+    fate("Unsettled", (_, socket) => Effect.sync(() => socket.send("hello")))
+  )
   it.effect("failure, untouched: it is closed", () => fate("UseFailed", fail))
-  it.effect("failure after a settled exchange (a 404 made an error): it goes back", () => fate("kept", both(both(exchange, settle(Lease.Reusable())), fail)))
+  it.effect("failure after a settled exchange (a 404 made an error): it goes back", () =>
+    fate("kept", both(both(exchange, settle(Lease.Reusable())), fail))
+  )
   it.effect("a defect: it is closed", () => fate("UseFailed", () => Effect.dieMessage("no")))
   it.effect("interruption: it is closed", () => fate("UseFailed", () => Effect.interrupt))
   it.effect("timeoutOption ends with success: half an exchange is closed all the same", () =>
-    fate("Unsettled", both(exchange, () => Effect.zipRight(Effect.fork(TestClock.adjust("1 second")), Effect.timeoutOption(Effect.never, "1 second")))))
+    fate(
+      "Unsettled",
+      both(exchange, () =>
+        Effect.zipRight(Effect.fork(TestClock.adjust("1 second")), Effect.timeoutOption(Effect.never, "1 second"))
+      )
+    )
+  )
   it.effect("a lost race ends with success: half an exchange is closed all the same", () =>
-    fate("Unsettled", both(exchange, () => Effect.race(Effect.never, Effect.void))))
-  it.effect("either ends with success: half an exchange is closed all the same", () => fate("Unsettled", both(exchange, () => Effect.either(Effect.fail("no")))))
-  it.effect("a connection that ended under its holder is closed", () => fate("PeerClosed", (_, socket) => Effect.sync(() => socket.end())))
+    fate(
+      "Unsettled",
+      both(exchange, () => Effect.race(Effect.never, Effect.void))
+    )
+  )
+  it.effect("either ends with success: half an exchange is closed all the same", () =>
+    fate(
+      "Unsettled",
+      both(exchange, () => Effect.either(Effect.fail("no")))
+    )
+  )
+  it.effect("a connection that ended under its holder is closed", () =>
+    fate("PeerClosed", (_, socket) => Effect.sync(() => socket.end()))
+  )
   it.effect("a holder that stopped reading gives back a connection that reads", () =>
-    fate("kept", (_, socket) => Effect.sync(() => socket.connection.pause())))
+    fate("kept", (_, socket) => Effect.sync(() => socket.connection.pause()))
+  )
 
   it.effect("a scope that is closed already gives the connection back at once", () =>
-    onOpenNetwork({}, function*({ pool }) {
+    onOpenNetwork({}, function* ({ pool }) {
       const scope = yield* Scope.make()
       yield* Scope.close(scope, Exit.void)
       yield* Scope.extend(pool.acquire(a), scope)
       assert.strictEqual((yield* pool.stats).pooledConnections, 1)
-    }))
+    })
+  )
 
   it.effect("use answers what its function answers, and passes its failure on", () =>
-    onOpenNetwork({}, function*({ pool }) {
-      assert.strictEqual(yield* pool.use(a, (connection, lease) => Effect.succeed(lease.connection === connection ? 42 : 0)), 42)
+    onOpenNetwork({}, function* ({ pool }) {
+      assert.strictEqual(
+        yield* pool.use(a, (connection, lease) => Effect.succeed(lease.connection === connection ? 42 : 0)),
+        42
+      )
       assert.strictEqual(yield* Effect.flip(pool.use(a, () => Effect.fail("no" as const))), "no")
-      const exit = yield* Effect.exit(pool.use(a, (): Effect.Effect<void> => {
-        throw new Error("not an effect")
-      }))
+      const exit = yield* Effect.exit(
+        pool.use(a, (): Effect.Effect<void> => {
+          throw new Error("not an effect")
+        })
+      )
       assert.isTrue(Exit.isFailure(exit))
       assert.strictEqual((yield* pool.stats).activeConnections, 0)
-    }))
+    })
+  )
 
   it.effect("settling a connection that is on no lease does nothing", () =>
-    onOpenNetwork({}, function*({ network, pool }) {
+    onOpenNetwork({}, function* ({ network, pool }) {
       const lease = yield* pool.lease(a)
       ping(lease)
       yield* pool.settle(lease.connection, Lease.Broken("late"))
       assert.strictEqual(network.open.length, 1)
-    }))
+    })
+  )
 })
 
 describe("A request that replaces an earlier one", () => {
   it.effect("goes to the front of the line, with its first deadline", () =>
-    onOpenNetwork({ maxConnectionsPerHost: 2, acquireTimeout: "10 seconds" }, function*({ network, pool, story }) {
+    onOpenNetwork({ maxConnectionsPerHost: 2, acquireTimeout: "10 seconds" }, function* ({ network, pool, story }) {
       const [first, held] = [yield* pool.lease(a), yield* pool.lease(a)]
       const [one, two] = [ask(pool, a), ask(pool, a)]
       yield* TestClock.adjust("6 seconds")
@@ -163,10 +229,11 @@ describe("A request that replaces an earlier one", () => {
       assert.instanceOf(third.error, PoolError.AcquireTimeout)
       assert.strictEqual((third.error as PoolError.AcquireTimeout).waited, 10_000)
       yield* story.settle
-    }))
+    })
+  )
 
   it.effect("fresh: takes no idle connection but one opened from now on, and counts as a retry", () =>
-    onPool({}, function*({ pool, story }) {
+    onPool({}, function* ({ pool, story }) {
       const events = yield* pool.subscribe
       const [x, y] = [ask(pool, a), ask(pool, a)]
       const [one, two] = [yield* story.expectDial(), yield* story.expectDial()]
@@ -181,38 +248,45 @@ describe("A request that replaces an earlier one", () => {
       assert.isFalse(retry.held.reused)
       assert.strictEqual((yield* pool.stats).staleRetries, 1)
       const retried = Array.from(yield* Queue.takeAll(events)).filter((event) => event._tag === "Retried")
-      assert.deepStrictEqual(retried.map((event) => (event as Extract<PoolEvent.PoolEvent, { _tag: "Retried" }>).connectionId), [stale.id])
-    }))
+      assert.deepStrictEqual(
+        retried.map((event) => (event as Extract<PoolEvent.PoolEvent, { _tag: "Retried" }>).connectionId),
+        [stale.id]
+      )
+    })
+  )
 
   it.effect("fresh, at the host's limit: an idle connection of its own host makes room", () =>
-    onOpenNetwork({ maxConnectionsPerHost: 1 }, function*({ network, pool, story }) {
+    onOpenNetwork({ maxConnectionsPerHost: 1 }, function* ({ network, pool, story }) {
       const lease = yield* pool.lease(a)
       ping(lease)
       const retry = ask(pool, a, { fresh: true })
       yield* story.settle
       assert.notStrictEqual(retry.held.connection, lease.connection)
       assert.deepStrictEqual([network.sockets[0]?.destroyed, network.maxOpen()], ["MadeRoom", 1])
-    }))
+    })
+  )
 
   it.effect("fresh, while the host's only connection is on lease: it makes room when it comes back", () =>
-    onOpenNetwork({ maxConnectionsPerHost: 1 }, function*({ network, pool, story }) {
+    onOpenNetwork({ maxConnectionsPerHost: 1 }, function* ({ network, pool, story }) {
       const lease = yield* pool.lease(a)
       const retry = ask(pool, a, { fresh: true })
       ping(lease)
       yield* story.settle
       assert.notStrictEqual(retry.held.connection, lease.connection)
       assert.strictEqual(network.maxOpen(), 1)
-    }))
+    })
+  )
 
   it.effect("others are not held up by it", () =>
-    onPool({ maxConnectionsPerHost: 2 }, function*({ pool, story }) {
+    onPool({ maxConnectionsPerHost: 2 }, function* ({ pool, story }) {
       const held = ask(pool, a)
       yield* story.dialSucceeds(yield* story.expectDial())
       ask(pool, a, { fresh: true })
       yield* story.expectDial()
       ping(held.held)
       assert.isDefined(ask(pool, a).held)
-    }))
+    })
+  )
 })
 
 describe("Leases held for too long", () => {
@@ -226,7 +300,7 @@ describe("Leases held for too long", () => {
 
   it.effect("are reported once, with the stack of who asked, and again when they come back after all", () => {
     const { layer, lines } = logged()
-    return onOpenNetwork({ leakThreshold: "10 seconds" }, function*({ pool, story }) {
+    return onOpenNetwork({ leakThreshold: "10 seconds" }, function* ({ pool, story }) {
       const events = yield* pool.subscribe
       const lease = yield* pool.lease(a)
       yield* TestClock.adjust("9999 millis")
@@ -235,10 +309,16 @@ describe("Leases held for too long", () => {
       yield* TestClock.adjust("1 minute")
       yield* story.settle
       assert.strictEqual(lines.length, 1)
-      assert.match(lines[0] as string, /^WARN A connection to http:\/\/a.test:80 has been on lease for \d+ ms \(leakThreshold\) [^]*at /)
+      assert.match(
+        lines[0] as string,
+        /^WARN A connection to http:\/\/a.test:80 has been on lease for \d+ ms \(leakThreshold\) [\s\S]*at /
+      )
       ping(lease)
       yield* story.settle
-      assert.match(lines[1] as string, /^INFO The connection to http:\/\/a.test:80 that was reported as leaked came back after 69999 ms$/)
+      assert.match(
+        lines[1] as string,
+        /^INFO The connection to http:\/\/a.test:80 that was reported as leaked came back after 69999 ms$/
+      )
       const tags = Array.from(yield* Queue.takeAll(events)).map((event) => event._tag)
       assert.deepStrictEqual(tags, ["Opened", "Acquired", "Leaked", "Returned"])
     }).pipe(Effect.provide(layer))
@@ -246,7 +326,7 @@ describe("Leases held for too long", () => {
 
   it.effect("those that come back in time are not reported", () => {
     const { layer, lines } = logged()
-    return onOpenNetwork({ leakThreshold: "10 seconds" }, function*({ pool, story }) {
+    return onOpenNetwork({ leakThreshold: "10 seconds" }, function* ({ pool, story }) {
       ping(yield* pool.lease(a))
       ;(yield* pool.lease(a)).settle(Lease.Broken("test"))
       yield* TestClock.adjust("1 hour")
@@ -257,7 +337,7 @@ describe("Leases held for too long", () => {
 
   it.effect("nobody watches unless asked to", () => {
     const { layer, lines } = logged()
-    return onOpenNetwork({}, function*({ pool, story }) {
+    return onOpenNetwork({}, function* ({ pool, story }) {
       yield* pool.lease(a)
       yield* TestClock.adjust("30 days")
       yield* story.settle
@@ -272,9 +352,14 @@ describe("A callback that throws", () => {
     const logger = Logger.make(({ message }) => {
       seen.push(String(Array.isArray(message) ? message[0] : message))
     })
-    return onOpenNetwork({ maxConnectionsPerHost: 1 }, function*({ pool, story }) {
+    return onOpenNetwork({ maxConnectionsPerHost: 1 }, function* ({ pool, story }) {
       const held = yield* pool.lease(a)
-      const broken = { onLease: () => {}, onRefused: () => { throw new Error("no") } }
+      const broken = {
+        onLease: () => {},
+        onRefused: () => {
+          throw new Error("no")
+        }
+      }
       pool.unsafe.request(a, broken)
       const other = ask(pool, a)
       yield* Effect.fork(pool.drain)

@@ -1,8 +1,9 @@
 /**
  * The nine behaviours that the system this project re-creates tests for, by their names there.
  */
-import { ConnectionKey, Lease, PooledConnection } from "@hotaru/pool"
+
 import { assert, describe, it } from "@effect/vitest"
+import { ConnectionKey, Lease, PooledConnection } from "@hotaru/pool"
 import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
 import * as TestClock from "effect/TestClock"
@@ -25,13 +26,14 @@ describe("The seed's own tests", () => {
   })
 
   it.effect("get from an empty pool: a miss, and a connection is opened", () =>
-    onOpenNetwork({}, function*({ network, pool }) {
+    onOpenNetwork({}, function* ({ network, pool }) {
       const lease = yield* pool.lease(a)
       assert.isFalse(lease.reused)
       assert.strictEqual(network.dials.length, 1)
       const stats = yield* pool.stats
       assert.deepStrictEqual([stats.hits, stats.misses, stats.created], [0, 1, 1])
-    }))
+    })
+  )
 
   it("pooled connection is healthy: while it is open, young enough and not idle for too long", () => {
     const limits = { maxLifetime: 300_000, idleTimeout: 90_000 }
@@ -45,7 +47,7 @@ describe("The seed's own tests", () => {
   })
 
   it.effect("put, then get: the same connection again, and a hit", () =>
-    onOpenNetwork({}, function*({ network, pool }) {
+    onOpenNetwork({}, function* ({ network, pool }) {
       const first = yield* pool.lease(a)
       first.settle(Lease.Reusable())
       const second = yield* pool.lease(a)
@@ -54,10 +56,11 @@ describe("The seed's own tests", () => {
       assert.strictEqual(network.dials.length, 1)
       const stats = yield* pool.stats
       assert.deepStrictEqual([stats.hits, stats.misses], [1, 1])
-    }))
+    })
+  )
 
   it.effect("statistics: hits, misses, evictions and pooled connections are counted", () =>
-    onOpenNetwork({}, function*({ pool }) {
+    onOpenNetwork({}, function* ({ pool }) {
       const [one, two] = [yield* pool.lease(a), yield* pool.lease(a)]
       one.settle(Lease.Reusable())
       two.settle(Lease.Reusable())
@@ -66,40 +69,56 @@ describe("The seed's own tests", () => {
       yield* TestClock.adjust("90 seconds")
       yield* pool.cleanup
       const stats = yield* pool.stats
-      assert.deepStrictEqual([stats.hits, stats.misses, stats.evictions, stats.pooledConnections, stats.hitRate], [1, 2, 2, 0, 1 / 3])
-    }))
+      assert.deepStrictEqual(
+        [stats.hits, stats.misses, stats.evictions, stats.pooledConnections, stats.hitRate],
+        [1, 2, 2, 0, 1 / 3]
+      )
+    })
+  )
 
   it.effect("the idle maximum: what comes back beyond it is closed", () =>
-    onOpenNetwork({ maxIdlePerHost: 2 }, function*({ network, pool }) {
+    onOpenNetwork({ maxIdlePerHost: 2 }, function* ({ network, pool }) {
       const leases = [yield* pool.lease(a), yield* pool.lease(a), yield* pool.lease(a)]
       for (const lease of leases) lease.settle(Lease.Reusable())
       const stats = yield* pool.stats
       assert.deepStrictEqual([stats.pooledConnections, stats.closed], [2, { MaxIdle: 1 }])
-      assert.deepStrictEqual(network.sockets.map((socket) => socket.destroyed), [undefined, undefined, "MaxIdle"])
-    }))
+      assert.deepStrictEqual(
+        network.sockets.map((socket) => socket.destroyed),
+        [undefined, undefined, "MaxIdle"]
+      )
+    })
+  )
 
   it.effect("cleanup: closes what is stale, keeps what is not, and says how many", () =>
-    onOpenNetwork({ idleTimeout: "90 seconds", cleanupInterval: "1 hour" }, function*({ network, pool }) {
+    onOpenNetwork({ idleTimeout: "90 seconds", cleanupInterval: "1 hour" }, function* ({ network, pool }) {
       const [one, two] = [yield* pool.lease(a), yield* pool.lease(a)]
       one.settle(Lease.Reusable())
       yield* TestClock.adjust("60 seconds")
       two.settle(Lease.Reusable())
       yield* TestClock.adjust("30 seconds")
       assert.strictEqual(yield* pool.cleanup, 1)
-      assert.deepStrictEqual(network.sockets.map((socket) => socket.destroyed), ["IdleTimeout", undefined])
+      assert.deepStrictEqual(
+        network.sockets.map((socket) => socket.destroyed),
+        ["IdleTimeout", undefined]
+      )
       assert.strictEqual(yield* pool.cleanup, 0)
-    }))
+    })
+  )
 
   it.effect("stale eviction: a stale connection is not handed out but closed and replaced", () =>
-    onOpenNetwork({ idleTimeout: "90 seconds", cleanupInterval: "1 hour" }, function*({ network, pool }) {
+    onOpenNetwork({ idleTimeout: "90 seconds", cleanupInterval: "1 hour" }, function* ({ network, pool }) {
       const first = yield* pool.lease(a)
       first.settle(Lease.Reusable())
       yield* TestClock.adjust("91 seconds")
       const second = yield* pool.lease(a)
       assert.notStrictEqual(second.connection, first.connection)
       assert.isFalse(second.reused)
-      assert.deepStrictEqual(network.sockets.map((socket) => socket.destroyed), ["IdleTimeout", undefined])
+      assert.deepStrictEqual(
+        network.sockets.map((socket) => socket.destroyed),
+        ["IdleTimeout", undefined]
+      )
       const stats = yield* pool.stats
       assert.deepStrictEqual([stats.evictions, stats.misses, stats.hosts], [1, 2, 1])
-    }))
+    })
+  )
 })

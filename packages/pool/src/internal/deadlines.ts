@@ -1,8 +1,6 @@
 /**
  * Deadlines in lists by duration, as the operating system's own timers are kept in Node: within one list they expire in
  * the order in which they were set, so setting, clearing and finding the next are O(1), and one alarm serves all.
- *
- * @internal
  */
 import type { Deadline, Deadlines } from "../Deadlines.js"
 import { type Linked, LinkedList } from "./list.js"
@@ -49,7 +47,10 @@ export class DeadlineLists implements Deadlines {
       return entry
     }
     let list = this.lists.get(millis)
-    if (list === undefined) this.lists.set(millis, list = new LinkedList())
+    if (list === undefined) {
+      list = new LinkedList()
+      this.lists.set(millis, list)
+    }
     list.append(entry)
     this.size++
     if (this.size === 1) this.time.hold()

@@ -1,7 +1,5 @@
 /**
  * Runs dials: each in a fiber of the pool and a scope of its own, within `connectionTimeout`.
- *
- * @internal
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -74,20 +72,29 @@ export class Dialler {
     const { key } = dial.host
     return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Scope.fork(this.connections, ExecutionStrategy.sequential), (scope) =>
-        Effect.matchCauseEffect(restore(Scope.extend(Effect.suspend(() => this.connector.connect(key)), scope)), {
-          onFailure: (cause) => {
-            this.take(dial)
-            if (!dial.ended) this.owner.failed(dial, toError(dial, cause))
-            return Scope.close(scope, Exit.failCause(cause))
-          },
-          onSuccess: (connection) => {
-            this.take(dial)
-            // Given up in the very turn in which it succeeded.
-            if (dial.ended) return Scope.close(scope, Exit.void)
-            this.owner.opened(dial, connection, scope)
-            return Effect.void
+        Effect.matchCauseEffect(
+          restore(
+            Scope.extend(
+              Effect.suspend(() => this.connector.connect(key)),
+              scope
+            )
+          ),
+          {
+            onFailure: (cause) => {
+              this.take(dial)
+              if (!dial.ended) this.owner.failed(dial, toError(dial, cause))
+              return Scope.close(scope, Exit.failCause(cause))
+            },
+            onSuccess: (connection) => {
+              this.take(dial)
+              // Given up in the very turn in which it succeeded.
+              if (dial.ended) return Scope.close(scope, Exit.void)
+              this.owner.opened(dial, connection, scope)
+              return Effect.void
+            }
           }
-        }))
+        )
+      )
     )
   }
 }
@@ -97,7 +104,19 @@ const toError = (dial: Dial, cause: Cause.Cause<ConnectError>): ConnectError => 
   if (failure._tag === "Some") return failure.value
   const { key } = dial.host
   if (Cause.isInterruptedOnly(cause)) {
-    return new ConnectError({ key, phase: "tcp", detail: "the dial was interrupted from outside the pool", local: true, cause })
+    return new ConnectError({
+      key,
+      phase: "tcp",
+      detail: "the dial was interrupted from outside the pool",
+      local: true,
+      cause
+    })
   }
-  return new ConnectError({ key, phase: "tcp", detail: `the connector died: ${Cause.pretty(cause)}`, local: true, cause })
+  return new ConnectError({
+    key,
+    phase: "tcp",
+    detail: `the connector died: ${Cause.pretty(cause)}`,
+    local: true,
+    cause
+  })
 }

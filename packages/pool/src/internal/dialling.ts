@@ -2,8 +2,6 @@
  * Dials come to their end: opened or failed.
  *
  * Part of the decision core: changes records and appends commands; no I/O, no clock.
- *
- * @internal
  */
 import type { Connection } from "../Connection.js"
 import { ConnectError, type ConnectTimeout } from "../PoolError.js"
@@ -36,13 +34,26 @@ export const opened = (
   state.expiries.put(entry)
   if (state.observed) {
     const { remoteAddress } = connection.facts
-    const event = PoolEvent.Opened({ at: now, key: host.key, connectionId: connection.id, took: now - dial.startedAt, remoteAddress })
+    const event = PoolEvent.Opened({
+      at: now,
+      key: host.key,
+      connectionId: connection.id,
+      took: now - dial.startedAt,
+      remoteAddress
+    })
     out.push({ _tag: "Emit", event })
   }
   if (!connection.isOpen) {
     retire(state, entry, "PeerClosed", now, out)
     const detail = "the peer accepted the connection and closed it at once"
-    unavailable(state, host, dial, new ConnectError({ key: host.key, phase: "before-use", detail, local: false }), now, out)
+    unavailable(
+      state,
+      host,
+      dial,
+      new ConnectError({ key: host.key, phase: "before-use", detail, local: false }),
+      now,
+      out
+    )
     return entry
   }
   host.failing = false
@@ -110,7 +121,7 @@ const dismissThose = (
   now: number,
   out: Commands
 ): void => {
-  for (let waiter = line.head; waiter !== undefined;) {
+  for (let waiter = line.head; waiter !== undefined; ) {
     const { next } = waiter
     if (waiter.arrival < dial.nextArrival) dismiss(state, waiter, error, now, out)
     waiter = next

@@ -1,7 +1,5 @@
 /**
  * The pool's options as environment variables.
- *
- * @internal
  */
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
@@ -12,13 +10,19 @@ import type { PoolConfig } from "../PoolConfig.js"
 const unlimited: ReadonlySet<string> = new Set(["off", "infinity", "unlimited"])
 
 /** `maxIdlePerHost` is read from `HOTARU_POOL_MAX_IDLE_PER_HOST`, as one segment: no provider's delimiter can split it. */
-const variableOf = (field: keyof PoolConfig): string => `HOTARU_POOL_${field.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+const variableOf = (field: keyof PoolConfig): string =>
+  `HOTARU_POOL_${field.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
 
 /**
  * A field that is absent keeps its default; one that is present and wrong fails, naming the variable, its value and the
  * form wanted. Defaults are given field by field: a group's default would swallow every field that was set.
  */
-const field = <A>(name: keyof PoolConfig, fallback: A, expected: string, parse: (text: string) => A | undefined): Config.Config<A> => {
+const field = <A>(
+  name: keyof PoolConfig,
+  fallback: A,
+  expected: string,
+  parse: (text: string) => A | undefined
+): Config.Config<A> => {
   const variable = variableOf(name)
   return Config.string(variable).pipe(
     Config.mapOrFail((text) => {
@@ -32,8 +36,13 @@ const field = <A>(name: keyof PoolConfig, fallback: A, expected: string, parse: 
   )
 }
 
-export const count = (name: keyof PoolConfig, fallback: number, least: number, mayBeUnlimited: boolean): Config.Config<number> =>
-  field(name, fallback, `a whole number of at least ${least}${mayBeUnlimited ? ", or \"off\"" : ""}`, (text) => {
+export const count = (
+  name: keyof PoolConfig,
+  fallback: number,
+  least: number,
+  mayBeUnlimited: boolean
+): Config.Config<number> =>
+  field(name, fallback, `a whole number of at least ${least}${mayBeUnlimited ? ', or "off"' : ""}`, (text) => {
     if (mayBeUnlimited && unlimited.has(text.toLowerCase())) return Infinity
     if (!/^\d+$/.test(text)) return undefined
     const value = Number(text)
@@ -54,7 +63,7 @@ export const duration = (
   field<Duration.DurationInput>(
     name,
     fallback,
-    `a duration such as "90 seconds" or "250 millis"${options.mayBeOff ? ", or \"off\"" : ""}`,
+    `a duration such as "90 seconds" or "250 millis"${options.mayBeOff ? ', or "off"' : ""}`,
     (text) => {
       if (options.mayBeOff && unlimited.has(text.toLowerCase())) return Duration.infinity
       // Effect takes a negative duration for zero.
@@ -66,15 +75,21 @@ export const duration = (
   )
 
 export const boolean = (name: keyof PoolConfig, fallback: boolean): Config.Config<boolean> =>
-  field(name, fallback, "\"true\" or \"false\"", (text) =>
-    truths.get(text.toLowerCase()))
+  field(name, fallback, '"true" or "false"', (text) => truths.get(text.toLowerCase()))
 
 const truths: ReadonlyMap<string, boolean> = new Map([
-  ["true", true], ["yes", true], ["on", true], ["1", true], ["false", false], ["no", false], ["off", false], ["0", false]
+  ["true", true],
+  ["yes", true],
+  ["on", true],
+  ["1", true],
+  ["false", false],
+  ["no", false],
+  ["off", false],
+  ["0", false]
 ])
 
 export const idleOrder = (name: keyof PoolConfig, fallback: "fifo" | "lifo"): Config.Config<"fifo" | "lifo"> =>
-  field(name, fallback, "\"fifo\" or \"lifo\"", (text) => {
+  field(name, fallback, '"fifo" or "lifo"', (text) => {
     const order = text.toLowerCase()
     return order === "fifo" || order === "lifo" ? order : undefined
   })

@@ -1,8 +1,6 @@
 /**
  * Events to listeners. Each has a ring of its own: a slow one loses its oldest events and is told how many in their
  * place; the pool never waits for anybody.
- *
- * @internal
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -82,11 +80,14 @@ export class EventHub {
   /** A listener until the scope closes. */
   readonly subscribe: Effect.Effect<Queue.Dequeue<PoolEvent.PoolEvent>, never, Scope.Scope> = Effect.acquireRelease(
     // Suspended: the ring is each listener's own.
-    Effect.map(Effect.suspend(() => Queue.make(new Ring(), Queue.slidingStrategy())), (queue) => {
-      this.listeners.add(queue)
-      this.onListeners(true)
-      return queue
-    }),
+    Effect.map(
+      Effect.suspend(() => Queue.make(new Ring(), Queue.slidingStrategy())),
+      (queue) => {
+        this.listeners.add(queue)
+        this.onListeners(true)
+        return queue
+      }
+    ),
     (queue) => {
       this.listeners.delete(queue)
       this.onListeners(this.listeners.size > 0)

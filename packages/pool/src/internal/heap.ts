@@ -1,8 +1,6 @@
 /**
  * A binary heap whose elements know their place in it, so that one whose key has changed can be moved or taken out in
  * O(log n).
- *
- * @internal
  */
 export interface HeapElement {
   heapIndex: number
@@ -66,7 +64,8 @@ export class IndexedHeap<A extends HeapElement> {
     for (;;) {
       let below = 2 * index + 1
       if (below >= this.elements.length) break
-      if (below + 1 < this.elements.length && this.isBefore(this.elements[below + 1] as A, this.elements[below] as A)) below++
+      if (below + 1 < this.elements.length && this.isBefore(this.elements[below + 1] as A, this.elements[below] as A))
+        below++
       const child = this.elements[below] as A
       if (!this.isBefore(child, element)) break
       this.elements[index] = child

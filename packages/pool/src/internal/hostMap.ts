@@ -1,7 +1,5 @@
 /**
  * The map of hosts, in a `Ref` that changes when a host comes or goes; what it holds is touched by the core alone.
- *
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"

@@ -2,8 +2,6 @@
  * The thin side of the pool that does what the core decided. Decisions are made in one synchronous step; the commands
  * they answer with are carried out after it, in order, and whatever those cause (a callback that settles a lease, a
  * write that finds a dead socket) is decided and queued behind them.
- *
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
@@ -42,7 +40,7 @@ interface Attachment {
 export class Interpreter implements LeaseOwner, DialOwner {
   readonly state: PoolState
   readonly deadlines: DeadlineLists
-  readonly events = new EventHub((some) => this.state.observed = some)
+  readonly events = new EventHub((some) => (this.state.observed = some))
   readonly hosts: HostMap
   private readonly entries = new WeakMap<Connection, Entry>()
   private readonly dialler: Dialler
@@ -247,4 +245,3 @@ export class Interpreter implements LeaseOwner, DialOwner {
     return entry.attachment as Attachment
   }
 }
-

@@ -1,7 +1,5 @@
 /**
  * Reports leases that are held for too long, and takes the report back when they come home after all.
- *
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
@@ -28,9 +26,7 @@ export class LeakWatch {
     if (!lease.leakReported) return
     lease.leakReported = false
     const held = Math.round(this.deadlines.now() - lease.grantedAt)
-    this.log(
-      Effect.logInfo(`The connection to ${lease.key} that was reported as leaked came back after ${held} ms`)
-    )
+    this.log(Effect.logInfo(`The connection to ${lease.key} that was reported as leaked came back after ${held} ms`))
   }
 
   private report(lease: LeaseImpl): void {

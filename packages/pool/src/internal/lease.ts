@@ -1,7 +1,5 @@
 /**
  * A lease as its holder sees it, and a request in line as the pool sees it.
- *
- * @internal
  */
 import * as Duration from "effect/Duration"
 import type { Connection, EndKind, Receiver } from "../Connection.js"
@@ -55,7 +53,10 @@ export class LeaseImpl implements Lease {
   /** Whether it was reported as held too long and not yet as come back. */
   leakReported = false
 
-  constructor(private readonly owner: LeaseOwner, grant: Grant) {
+  constructor(
+    private readonly owner: LeaseOwner,
+    grant: Grant
+  ) {
     const connection = grant.entry.connection
     this.grant = grant
     this.connection = connection
@@ -115,7 +116,10 @@ export class LeaseImpl implements Lease {
 
 /** The pool's own receiver: whatever happens on an idle connection ends its life. */
 export class ParkedReceiver implements Receiver {
-  constructor(private readonly owner: LeaseOwner, private readonly entry: Entry) {}
+  constructor(
+    private readonly owner: LeaseOwner,
+    private readonly entry: Entry
+  ) {}
 
   onBytes(): void {
     this.owner.lost(this.entry, "UnexpectedBytes")

@@ -2,8 +2,6 @@
  * Leasing: a request comes into line, is granted, refused or leaves; a lease is settled.
  *
  * Part of the decision core: changes records and appends commands; no I/O, no clock.
- *
- * @internal
  */
 import * as Duration from "effect/Duration"
 import type { Settlement } from "../Lease.js"
@@ -11,9 +9,19 @@ import type { AcquireError, PoolNumbers } from "../PoolError.js"
 import { AcquireTimeout, PendingLimitReached, PoolClosed } from "../PoolError.js"
 import * as PoolEvent from "../PoolEvent.js"
 import { cheaply } from "./cheapError.js"
-import type { Commands, Entry, HostRecord, PoolState, Waiter } from "./model.js"
 import { notInHeap } from "./heap.js"
-import { dropSurplusDials, forgetIfEmpty, mustMakeRoom, passOver, relist, retire, review, serve, unlist } from "./places.js"
+import type { Commands, Entry, HostRecord, PoolState, Waiter } from "./model.js"
+import {
+  dropSurplusDials,
+  forgetIfEmpty,
+  mustMakeRoom,
+  passOver,
+  relist,
+  retire,
+  review,
+  serve,
+  unlist
+} from "./places.js"
 
 export const numbersOf = (host: HostRecord): PoolNumbers => ({
   active: host.active,
@@ -30,7 +38,13 @@ export const numbersOf = (host: HostRecord): PoolNumbers => ({
 export const request = (state: PoolState, waiter: Waiter, isNew: boolean, now: number, out: Commands): void => {
   const host = waiter.host
   if (state.phase !== "Open") {
-    refuse(state, waiter, cheaply(() => new PoolClosed({ key: host.key })), now, out)
+    refuse(
+      state,
+      waiter,
+      cheaply(() => new PoolClosed({ key: host.key })),
+      now,
+      out
+    )
     return forgetIfEmpty(state, host, out)
   }
   const first = host.waiters.head
@@ -44,7 +58,9 @@ export const request = (state: PoolState, waiter: Waiter, isNew: boolean, now: n
   if (isNew && waiter.waiting && host.waiting - host.dials.size > host.settings.maxPending) {
     leaveLine(state, waiter)
     state.pendingLimitReached++
-    const error = cheaply(() => new PendingLimitReached({ key: host.key, maxPending: host.settings.maxPending, numbers: numbersOf(host) }))
+    const error = cheaply(
+      () => new PendingLimitReached({ key: host.key, maxPending: host.settings.maxPending, numbers: numbersOf(host) })
+    )
     refuse(state, waiter, error, now, out)
     forgetIfEmpty(state, host, out)
   }
@@ -109,7 +125,14 @@ const grant = (state: PoolState, waiter: Waiter, entry: Entry, now: number, out:
   }
   out.push({ _tag: "Grant", waiter, entry, reused, idle, waited, age: now - entry.createdAt })
   if (state.observed) {
-    const event = PoolEvent.Acquired({ at: now, key: host.key, connectionId: entry.connection.id, reused, waited, idle })
+    const event = PoolEvent.Acquired({
+      at: now,
+      key: host.key,
+      connectionId: entry.connection.id,
+      reused,
+      waited,
+      idle
+    })
     out.push({ _tag: "Emit", event })
   }
 }

@@ -1,7 +1,5 @@
 /**
  * Doubly linked lists whose links live in the elements: every operation is O(1), and leaving from the middle is too.
- *
- * @internal
  */
 export interface Linked<A> {
   previous: A | undefined

@@ -1,7 +1,5 @@
 /**
  * Puts the pool together: core, interpreter, upkeep fiber, drain.
- *
- * @internal
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -31,7 +29,7 @@ import * as Warming from "./warming.js"
 export const make = (
   options?: Partial<PoolConfig>
 ): Effect.Effect<ConnectionPoolShape, never, Connector | Scope.Scope> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     // Options that make no sense are the program's own fault: a defect that fails the build of the layer.
     const config = yield* Effect.sync(() => Settings.complete(options))
     const settings = yield* Effect.sync(() => Settings.resolve(config))
@@ -88,7 +86,9 @@ export const make = (
  */
 const withoutCaller = (runtime: Runtime.Runtime<never>): Runtime.Runtime<never> =>
   Runtime.make({
-    context: Context.omit(Tracer.ParentSpan)(runtime.context as Context.Context<Tracer.ParentSpan>) as Context.Context<never>,
+    context: Context.omit(Tracer.ParentSpan)(
+      runtime.context as Context.Context<Tracer.ParentSpan>
+    ) as Context.Context<never>,
     fiberRefs: runtime.fiberRefs,
     runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
   })

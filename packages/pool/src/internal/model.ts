@@ -1,15 +1,13 @@
 /**
  * The records the decision core works on, and the commands it answers with. Plain data: nothing here does anything.
- *
- * @internal
  */
 import type { Connection } from "../Connection.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import type { LeaseRequest } from "../Lease.js"
 import type { PerHostPool } from "../PerHostPool.js"
-import type { PooledConnection } from "../PooledConnection.js"
 import type { AcquireError, ConnectError, ConnectTimeout } from "../PoolError.js"
 import type { PoolEvent } from "../PoolEvent.js"
+import type { PooledConnection } from "../PooledConnection.js"
 import { IndexedHeap, notInHeap } from "./heap.js"
 import { type Linked, LinkedList } from "./list.js"
 import type { HostSettings, PoolSettings } from "./settings.js"
@@ -89,7 +87,7 @@ export class Entry implements PooledConnection, Linked<Entry> {
 
   /** Without pooling a connection carries one lease, whatever it could. */
   get capacity(): number {
-    return this.host.settings.pooling ? this.connection.facts.capacity ?? 1 : 1
+    return this.host.settings.pooling ? (this.connection.facts.capacity ?? 1) : 1
   }
 }
 
@@ -149,7 +147,10 @@ export class HostRecord implements PerHostPool {
   /** Set when the host is no longer in the pool's map. */
   forgotten = false
 
-  constructor(readonly key: ConnectionKey, readonly settings: HostSettings) {}
+  constructor(
+    readonly key: ConnectionKey,
+    readonly settings: HostSettings
+  ) {}
 
   get idle(): number {
     return this.idleList.size
@@ -207,8 +208,9 @@ export class PoolState {
   /** All open connections by the time at which they may have expired. */
   readonly expiries = new IndexedHeap<Entry>((left, right) => left.checkAt < right.checkAt)
   /** Hosts that want another connection: fewest connections first, then the one whose request is oldest. */
-  readonly wanting = new IndexedHeap<HostRecord>((left, right) =>
-    left.places < right.places || (left.places === right.places && left.oldestTicket < right.oldestTicket)
+  readonly wanting = new IndexedHeap<HostRecord>(
+    (left, right) =>
+      left.places < right.places || (left.places === right.places && left.oldestTicket < right.oldestTicket)
   )
 
   constructor(readonly settings: PoolSettings) {}
@@ -216,7 +218,15 @@ export class PoolState {
 
 /** What the core decided is to be done, in order. */
 export type Command =
-  | { readonly _tag: "Grant"; readonly waiter: Waiter; readonly entry: Entry; readonly reused: boolean; readonly idle: number; readonly waited: number; readonly age: number }
+  | {
+      readonly _tag: "Grant"
+      readonly waiter: Waiter
+      readonly entry: Entry
+      readonly reused: boolean
+      readonly idle: number
+      readonly waited: number
+      readonly age: number
+    }
   | { readonly _tag: "Refuse"; readonly waiter: Waiter; readonly error: AcquireError }
   | { readonly _tag: "Dial"; readonly dial: Dial }
   | { readonly _tag: "AbortDial"; readonly dial: Dial }

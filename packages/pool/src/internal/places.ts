@@ -2,8 +2,6 @@
  * Places: who may open a connection, who must give one up, and what follows when one becomes free.
  *
  * Part of the decision core: changes records and appends commands; no I/O, no clock.
- *
- * @internal
  */
 import * as PoolEvent from "../PoolEvent.js"
 import type { Commands, Entry, HostRecord, PoolReason, PoolState } from "./model.js"
@@ -95,8 +93,12 @@ export const unlist = (state: PoolState, entry: Entry): void => {
 
 /** Puts a leased connection among those with room for another lease, or takes it out, as it is now. */
 export const relist = (entry: Entry): void => {
-  const roomy = entry.state === "Leased" && entry.condemned === undefined && entry.leases < entry.capacity &&
-    entry.leases < entry.remaining && entry.requestCount < entry.host.settings.maxRequests
+  const roomy =
+    entry.state === "Leased" &&
+    entry.condemned === undefined &&
+    entry.leases < entry.capacity &&
+    entry.leases < entry.remaining &&
+    entry.requestCount < entry.host.settings.maxRequests
   if (roomy === entry.roomy) return
   entry.roomy = roomy
   if (roomy) entry.host.roomy.append(entry)
@@ -111,7 +113,8 @@ export const retire = (state: PoolState, entry: Entry, reason: string, now: numb
 
 /** {@link retire}, on behalf of somebody who is about to need the host: it stays known even if it is empty now. */
 export const discard = (state: PoolState, entry: Entry, reason: string, now: number, out: Commands): void => {
-  if (entry.state === "Retired") throw new Error(`a retired connection was retired again: ${reason}, connection ${entry.connection.id}`)
+  if (entry.state === "Retired")
+    throw new Error(`a retired connection was retired again: ${reason}, connection ${entry.connection.id}`)
   const host = entry.host
   if (entry.state === "Idle") unlist(state, entry)
   else if (entry.state === "Leased") {
@@ -141,9 +144,14 @@ export const discard = (state: PoolState, entry: Entry, reason: string, now: num
 }
 
 /** Reasons for which an idle connection is stale, so that closing it is an eviction. */
-const staleReasons: ReadonlySet<PoolReason> = new Set(
-  ["IdleTimeout", "MaxLifetime", "PeerClosed", "PeerReset", "SocketError", "UnexpectedBytes"]
-)
+const staleReasons: ReadonlySet<PoolReason> = new Set([
+  "IdleTimeout",
+  "MaxLifetime",
+  "PeerClosed",
+  "PeerReset",
+  "SocketError",
+  "UnexpectedBytes"
+])
 
 /** Ends the life of an idle connection that is of no more use. */
 export const evictIdle = (state: PoolState, entry: Entry, reason: PoolReason, now: number, out: Commands): void => {
@@ -178,6 +186,10 @@ export const mustMakeRoom = (state: PoolState, host: HostRecord): boolean => {
   const fresh = host.freshWaiters.head?.ticket ?? Infinity
   if (fresh < waiting && host.freshWaiters.size > host.dials.size) return true
   const first = state.wanting.top
-  return first !== undefined && first.places === 0 && first.oldestTicket < waiting &&
+  return (
+    first !== undefined &&
+    first.places === 0 &&
+    first.oldestTicket < waiting &&
     state.open + state.opening >= state.settings.maxConnections
+  )
 }

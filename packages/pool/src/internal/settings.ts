@@ -1,7 +1,5 @@
 /**
  * A `PoolConfig` as numbers (milliseconds, counts), checked once.
- *
- * @internal
  */
 import * as Duration from "effect/Duration"
 import type { ConnectionKey } from "../ConnectionKey.js"
@@ -40,7 +38,8 @@ export const complete = (options: Partial<PoolConfig> | undefined): PoolConfig =
   if (options === undefined) return defaults
   const given = dropUndefined(options)
   for (const [field, value] of Object.entries(given)) {
-    if (!Object.hasOwn(defaults, field)) throw new InvalidPoolConfig({ field, value, expected: `one of ${Object.keys(defaults).join(", ")}` })
+    if (!Object.hasOwn(defaults, field))
+      throw new InvalidPoolConfig({ field, value, expected: `one of ${Object.keys(defaults).join(", ")}` })
   }
   return { ...defaults, ...given }
 }
@@ -49,7 +48,8 @@ export const complete = (options: Partial<PoolConfig> | undefined): PoolConfig =
 export const resolve = (config: PoolConfig): PoolSettings => {
   const base = hostSettings(config)
   const { perHost } = config
-  if (typeof perHost !== "function") throw new InvalidPoolConfig({ field: "perHost", value: perHost, expected: "a function of the key" })
+  if (typeof perHost !== "function")
+    throw new InvalidPoolConfig({ field: "perHost", value: perHost, expected: "a function of the key" })
   return {
     maxConnections: count("maxConnections", config.maxConnections, 1),
     maxConnecting: count("maxConnecting", config.maxConnecting, 1),
@@ -103,15 +103,16 @@ const boolean = (field: keyof PoolConfig, value: boolean): boolean => {
 
 const oneOf = (field: keyof PoolConfig, value: "fifo" | "lifo"): "fifo" | "lifo" => {
   if (value === "fifo" || value === "lifo") return value
-  throw new InvalidPoolConfig({ field, value, expected: "\"fifo\" or \"lifo\"" })
+  throw new InvalidPoolConfig({ field, value, expected: '"fifo" or "lifo"' })
 }
 
 const duration = (field: keyof PoolConfig, value: Duration.DurationInput): number => {
   // Effect takes a number that is no duration, and whatever is negative, for zero.
-  if (typeof value === "number" ? !(value >= 0) : typeof value === "string" && value.startsWith("-")) throw new InvalidPoolConfig({ field, value, expected: "a duration" })
+  if (typeof value === "number" ? !(value >= 0) : typeof value === "string" && value.startsWith("-"))
+    throw new InvalidPoolConfig({ field, value, expected: "a duration" })
   const decoded = Duration.decodeUnknown(value)
   if (decoded._tag === "Some") return Duration.toMillis(decoded.value)
-  throw new InvalidPoolConfig({ field, value, expected: "a duration such as \"90 seconds\" or a number of milliseconds" })
+  throw new InvalidPoolConfig({ field, value, expected: 'a duration such as "90 seconds" or a number of milliseconds' })
 }
 
 const positive = (field: keyof PoolConfig, value: Duration.DurationInput): number => {

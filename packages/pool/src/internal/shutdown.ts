@@ -1,7 +1,5 @@
 /**
  * Draining: no new leases, idle connections closed at once, busy ones awaited until `drainTimeout`, then closed.
- *
- * @internal
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -24,18 +22,24 @@ export const drain = (pool: Interpreter): Effect.Effect<void> =>
     return pool.state.leased === 0 ? finish(pool, startedAt) : Effect.zipRight(bounded, finish(pool, startedAt))
   })
 
-const untilQuiet = (pool: Interpreter): Effect.Effect<void> => until(pool, () => pool.state.leased === 0 ? Effect.void : undefined)
+const untilQuiet = (pool: Interpreter): Effect.Effect<void> =>
+  until(pool, () => (pool.state.leased === 0 ? Effect.void : undefined))
 
 const finish = (pool: Interpreter, startedAt: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (pool.state.phase === "Closed") return Effect.void
-    const holders = pool.hosts.all().filter((host) => host.active > 0).map((host) => `${host.active} to ${host.key}`)
+    const holders = pool.hosts
+      .all()
+      .filter((host) => host.active > 0)
+      .map((host) => `${host.active} to ${host.key}`)
     const aborted = pool.decide((now, out) => Upkeep.close(pool.state, pool.hosts.all(), now, out))
     if (pool.state.observed) {
       const at = pool.time.now()
       pool.events.publish(PoolEvent.Drained({ at, took: at - startedAt, aborted }))
     }
-    return aborted === 0 ? Effect.void : Effect.logDebug(
-      `Drained with ${aborted} connections still on lease after ${pool.settings.drainTimeout} ms (drainTimeout): ${holders.join(", ")}`
-    )
+    return aborted === 0
+      ? Effect.void
+      : Effect.logDebug(
+          `Drained with ${aborted} connections still on lease after ${pool.settings.drainTimeout} ms (drainTimeout): ${holders.join(", ")}`
+        )
   })

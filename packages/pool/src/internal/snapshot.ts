@@ -1,5 +1,5 @@
 /**
- * @internal
+ * Statistics: all numbers of one moment.
  */
 import type { HostStats, PoolStats } from "../PoolStats.js"
 import type { HostRecord, PoolState } from "./model.js"

@@ -4,8 +4,6 @@
  * Waiting is `uninterruptibleMask` with the bare wait restored and both ends handled in one `matchCauseEffect`. A
  * canceler on `Effect.async` is not enough: when the fiber yields right after registering, an interruption there never
  * runs it.
- *
- * @internal
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -80,7 +78,9 @@ const takeRested = (
   restore: Restore,
   options?: LeaseRequestOptions
 ): Effect.Effect<LeaseImpl, AcquireError> =>
-  Effect.flatMap(take(pool, key, restore, options), (lease) => lease.resting ? rest(pool, lease, restore) : Effect.succeed(lease))
+  Effect.flatMap(take(pool, key, restore, options), (lease) =>
+    lease.resting ? rest(pool, lease, restore) : Effect.succeed(lease)
+  )
 
 const rest = (pool: Interpreter, lease: LeaseImpl, restore: Restore): Effect.Effect<LeaseImpl, AcquireError> =>
   Effect.matchCauseEffect(restore(lease.connection.turn), {
@@ -111,18 +111,18 @@ const giveBack = (lease: LeaseImpl, succeeded: boolean): void => {
 export const lease = (pool: Interpreter, key: ConnectionKey): Effect.Effect<Lease, AcquireError> =>
   Effect.uninterruptibleMask((restore) => take(pool, key, restore))
 
-export const acquire = (
-  pool: Interpreter,
-  key: ConnectionKey
-): Effect.Effect<Connection, AcquireError, Scope.Scope> =>
+export const acquire = (pool: Interpreter, key: ConnectionKey): Effect.Effect<Connection, AcquireError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Effect.scope, (scope) =>
       Effect.flatMap(takeRested(pool, key, restore), (taken) =>
         Effect.as(
           Scope.addFinalizerExit(scope, (exit: Exit.Exit<unknown, unknown>) =>
-            Effect.sync(() => giveBack(taken, exit._tag === "Success"))),
+            Effect.sync(() => giveBack(taken, exit._tag === "Success"))
+          ),
           taken.connection
-        )))
+        )
+      )
+    )
   )
 
 export const use = <A, E, R>(
@@ -141,6 +141,6 @@ export const use = <A, E, R>(
           giveBack(taken, true)
           return Effect.succeed(value)
         }
-      }))
+      })
+    )
   )
-

@@ -4,8 +4,6 @@
  * On the live clock the alarm is a timer of the event loop that keeps the process alive only while somebody waits for
  * it, and background fibers sleep on timers that never do. On any other clock (`TestClock`) both are fibers that sleep
  * on that clock.
- *
- * @internal
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -58,7 +56,8 @@ const live = (clock: Clock.Clock): TimeKeeper => {
       const atLeast = last + (monotonic - lastMonotonic)
       const wall = clock.unsafeCurrentTimeMillis()
       lastMonotonic = monotonic
-      return last = wall > atLeast ? wall : atLeast
+      last = Math.max(wall, atLeast)
+      return last
     },
     arm: (millis, ring) => {
       clearTimeout(timer)
@@ -114,7 +113,7 @@ const onClock = (clock: Clock.Clock, runtime: Runtime.Runtime<never>): TimeKeepe
     sleeper = undefined
   }
   return {
-    now: () => last = Math.max(last, clock.unsafeCurrentTimeMillis()),
+    now: () => (last = Math.max(last, clock.unsafeCurrentTimeMillis())),
     arm: (millis, ring) => {
       disarm()
       sleeper = Runtime.runFork(runtime)(

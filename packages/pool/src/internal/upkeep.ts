@@ -2,8 +2,6 @@
  * Upkeep: what is stale, cleared, evicted, warmed up, or to be drained.
  *
  * Part of the decision core: changes records and appends commands; no I/O, no clock.
- *
- * @internal
  */
 import { ConnectError, PoolClosed } from "../PoolError.js"
 import * as PoolEvent from "../PoolEvent.js"
@@ -103,7 +101,8 @@ export const warm = (state: PoolState, host: HostRecord, n: number, now: number,
 export const replenish = (state: PoolState, hosts: Iterable<HostRecord>, now: number, out: Commands): void => {
   for (const host of hosts) {
     const { minIdle } = host.settings
-    if (minIdle > 0 && host.idle + host.opening - host.waiting < minIdle) warm(state, host, host.active + minIdle, now, out)
+    if (minIdle > 0 && host.idle + host.opening - host.waiting < minIdle)
+      warm(state, host, host.active + minIdle, now, out)
   }
 }
 

@@ -1,7 +1,5 @@
 /**
  * The fiber behind the periodic cleanup. While nothing is idle it is parked without a timer.
- *
- * @internal
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -30,4 +28,4 @@ export const start = (pool: Interpreter): Effect.Effect<void, never, Scope.Scope
 
 /** Ends when there is something to look after: an idle connection, or a host that should have some. */
 const untilNeeded = (pool: Interpreter): Effect.Effect<void> =>
-  until(pool, () => pool.state.idle.size > 0 || pool.hosts.keepsIdle ? Effect.void : undefined)
+  until(pool, () => (pool.state.idle.size > 0 || pool.hosts.keepsIdle ? Effect.void : undefined))

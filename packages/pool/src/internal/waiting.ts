@@ -1,16 +1,11 @@
 /**
  * Waiting for a state of the pool rather than for a lease.
- *
- * @internal
  */
 import * as Effect from "effect/Effect"
 import type { Interpreter } from "./interpreter.js"
 
 /** Ends with the first answer, looked for now and after every round of decisions. */
-export const until = <A, E>(
-  pool: Interpreter,
-  answer: () => Effect.Effect<A, E> | undefined
-): Effect.Effect<A, E> =>
+export const until = <A, E>(pool: Interpreter, answer: () => Effect.Effect<A, E> | undefined): Effect.Effect<A, E> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       const already = answer()

@@ -1,7 +1,5 @@
 /**
  * Warm-up as an effect.
- *
- * @internal
  */
 import * as Effect from "effect/Effect"
 import type { ConnectionKey } from "../ConnectionKey.js"
@@ -20,6 +18,8 @@ export const warm = (pool: Interpreter, key: ConnectionKey, n: number): Effect.E
     return until(pool, (): Effect.Effect<void, AcquireError> | undefined => {
       if (host.wanted > 0) return undefined
       if (pool.state.phase !== "Open") return Effect.fail(new PoolClosed({ key }))
-      return host.failures > failuresBefore && host.lastFailure !== undefined ? Effect.fail(host.lastFailure) : Effect.void
+      return host.failures > failuresBefore && host.lastFailure !== undefined
+        ? Effect.fail(host.lastFailure)
+        : Effect.void
     })
   })

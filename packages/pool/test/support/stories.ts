@@ -1,15 +1,17 @@
 /**
  * What the stories of this folder share: a pool on a fake network, and requests as values.
  */
+
+import { assert } from "@effect/vitest"
 import { ConnectionKey, ConnectionPool, type Lease, type PoolConfig, type PoolError } from "@hotaru/pool"
 import { FakeNetwork, type FakeSocket, Story } from "@hotaru/testing"
-import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import type * as Scope from "effect/Scope"
 import type { YieldWrap } from "effect/Utils"
 
-export const keyOf = (host: string): ConnectionKey.ConnectionKey => ConnectionKey.make({ host, port: 80, useTls: false })
+export const keyOf = (host: string): ConnectionKey.ConnectionKey =>
+  ConnectionKey.make({ host, port: 80, useTls: false })
 
 export const a = keyOf("a.test")
 export const b = keyOf("b.test")
@@ -32,7 +34,7 @@ export const onPool = <Eff extends YieldWrap<Effect.Effect<any, any, Environment
   tell: (here: Here) => Generator<Eff, void, never>,
   options: FakeNetwork.FakeNetworkOptions = {}
 ): Effect.Effect<void, [Eff] extends [YieldWrap<Effect.Effect<any, infer E, any>>] ? E : never> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const pool = yield* ConnectionPool.ConnectionPool
     const network = yield* FakeNetwork.FakeNetwork
     const story = yield* Story.make
@@ -47,13 +49,19 @@ export const onOpenNetwork: typeof onPool = (config, tell) => onPool(config, tel
 
 /** The whole is the sum of the hosts, and what was opened is open or was closed. */
 export const expectConsistent = (pool: ConnectionPool.ConnectionPoolShape) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const stats = yield* pool.stats
     const hosts = Array.from(HashMap.values(yield* pool.hostStats))
     const sum = (of: (host: (typeof hosts)[number]) => number) => hosts.reduce((total, host) => total + of(host), 0)
     assert.deepStrictEqual(
       [stats.pooledConnections, stats.activeConnections, stats.openingConnections, stats.pendingAcquires, stats.hosts],
-      [sum((h) => h.pooledConnections), sum((h) => h.activeConnections), sum((h) => h.openingConnections), sum((h) => h.pendingAcquires), hosts.length]
+      [
+        sum((h) => h.pooledConnections),
+        sum((h) => h.activeConnections),
+        sum((h) => h.openingConnections),
+        sum((h) => h.pendingAcquires),
+        hosts.length
+      ]
     )
     const closed = Object.values(stats.closed).reduce((total, n) => total + n, 0)
     assert.strictEqual(stats.created, closed + stats.pooledConnections + stats.activeConnections)
@@ -84,7 +92,11 @@ export class Asked {
     this.error = error
   }
 
-  begin(pool: ConnectionPool.ConnectionPoolShape, key: ConnectionKey.ConnectionKey, options?: Lease.LeaseRequestOptions): this {
+  begin(
+    pool: ConnectionPool.ConnectionPoolShape,
+    key: ConnectionKey.ConnectionKey,
+    options?: Lease.LeaseRequestOptions
+  ): this {
     this.pending = pool.unsafe.request(key, this, options)
     return this
   }
@@ -94,7 +106,8 @@ export class Asked {
   }
 
   cancel(): boolean {
-    return (this.left = (this.pending as Lease.PendingLease).cancel())
+    this.left = (this.pending as Lease.PendingLease).cancel()
+    return this.left
   }
 
   /** The lease it must have by now. */

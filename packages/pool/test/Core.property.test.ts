@@ -1,0 +1,184 @@
+/**
+ * The decision core under random sequences of everything that can happen to it, a few hosts and small limits; after
+ * every step what must always hold is looked at (see `support/world.ts`).
+ */
+
+import { assert, describe, it } from "@effect/vitest"
+import { Lease, type PoolConfig } from "@hotaru/pool"
+import * as Duration from "effect/Duration"
+import * as FastCheck from "effect/FastCheck"
+import { World } from "./support/world.js"
+
+const hosts = ["a.test", "b.test", "c.test", "d.test"]
+
+interface Step {
+  readonly what: keyof typeof steps
+  readonly which: number
+  readonly n: number
+}
+
+const pick = <A>(all: ReadonlyArray<A>, which: number): A | undefined => all[which % Math.max(all.length, 1)]
+const hostOf = (step: Step): string => hosts[step.n % hosts.length] as string
+
+const steps = {
+  request: (world: World, step: Step) => void world.request(hostOf(step)),
+  requestFresh: (world: World, step: Step) => void world.request(hostOf(step), true),
+  cancel: (world: World, step: Step) => {
+    const waiter = pick(world.waiters, step.which)
+    if (waiter !== undefined) world.cancel(waiter)
+  },
+  expire: (world: World, step: Step) => {
+    const waiter = pick(world.waiters, step.which)
+    if (waiter !== undefined) world.expire(waiter)
+  },
+  dialSucceeds: (world: World, step: Step) => {
+    const dial = pick(world.dials, step.which)
+    if (dial !== undefined) world.open(dial, { capacity: step.n === 0 ? 3 : 1 })
+  },
+  dialFails: (world: World, step: Step) => {
+    const dial = pick(world.dials, step.which)
+    if (dial !== undefined) world.fail(dial, step.n === 0)
+  },
+  dialFindsItDead: (world: World, step: Step) => {
+    const dial = pick(world.dials, step.which)
+    if (dial !== undefined) world.open(dial, { dead: true })
+  },
+  returns: (world: World, step: Step) => {
+    const held = pick(world.held, step.which)
+    if (held !== undefined) world.settle(held, Lease.Reusable())
+  },
+  returnsWithHints: (world: World, step: Step) => {
+    const held = pick(world.held, step.which)
+    if (held !== undefined)
+      world.settle(held, Lease.Reusable({ idleFor: Duration.millis(step.n * 100), remaining: step.n }))
+  },
+  spent: (world: World, step: Step) => {
+    const held = pick(world.held, step.which)
+    if (held !== undefined) world.settle(held, Lease.Spent("Spent"))
+  },
+  broken: (world: World, step: Step) => {
+    const held = pick(world.held, step.which)
+    if (held !== undefined) world.settle(held, Lease.Broken("Broken"))
+  },
+  brokenAndReplaced: (world: World, step: Step) => {
+    const held = pick(world.held, step.which)
+    if (held === undefined) return
+    world.settle(held, Lease.Broken("Stale"))
+    world.request(held.waiter.host.key.host, step.n % 2 === 0, held.waiter)
+  },
+  idleEnds: (world: World, step: Step) => {
+    const entry = pick(world.idle, step.which)
+    if (entry !== undefined) world.lost(entry)
+  },
+  endsUnnoticed: (world: World, step: Step) => {
+    const entry = pick(world.entries, step.which)
+    if (entry !== undefined) Object.assign(entry.connection, { isOpen: false })
+  },
+  timePasses: (world: World, step: Step) => {
+    world.now += step.n * 100
+  },
+  cleanup: (world: World) => void world.cleanup(),
+  clear: (world: World) => void world.clear(),
+  evict: (world: World, step: Step) => {
+    if (world.hosts.has(hostOf(step))) world.evict(hostOf(step))
+  },
+  warm: (world: World, step: Step) => world.warm(hostOf(step), step.which % 5)
+}
+
+const weights: ReadonlyArray<readonly [number, keyof typeof steps]> = [
+  [10, "request"],
+  [2, "requestFresh"],
+  [2, "cancel"],
+  [1, "expire"],
+  [8, "dialSucceeds"],
+  [2, "dialFails"],
+  [1, "dialFindsItDead"],
+  [8, "returns"],
+  [1, "returnsWithHints"],
+  [1, "spent"],
+  [1, "broken"],
+  [2, "brokenAndReplaced"],
+  [2, "idleEnds"],
+  [1, "endsUnnoticed"],
+  [3, "timePasses"],
+  [2, "cleanup"],
+  [1, "clear"],
+  [1, "evict"],
+  [1, "warm"]
+]
+
+const step: FastCheck.Arbitrary<Step> = FastCheck.record({
+  what: FastCheck.oneof(...weights.map(([weight, what]) => ({ weight, arbitrary: FastCheck.constant(what) }))),
+  which: FastCheck.nat({ max: 1000 }),
+  n: FastCheck.nat({ max: 12 })
+})
+
+const config: FastCheck.Arbitrary<Partial<PoolConfig.PoolConfig>> = FastCheck.record({
+  maxConnections: FastCheck.integer({ min: 1, max: 6 }),
+  maxConnectionsPerHost: FastCheck.integer({ min: 1, max: 4 }),
+  maxConnecting: FastCheck.integer({ min: 1, max: 4 }),
+  maxConnectingPerHost: FastCheck.integer({ min: 1, max: 3 }),
+  maxIdlePerHost: FastCheck.integer({ min: 0, max: 3 }),
+  maxPendingPerHost: FastCheck.integer({ min: 0, max: 5 }),
+  maxRequestsPerConnection: FastCheck.constantFrom(2, 5, Infinity),
+  enablePooling: FastCheck.constantFrom(true, true, true, false),
+  idleOrder: FastCheck.constantFrom("fifo", "lifo"),
+  idleTimeout: FastCheck.constant(1000),
+  maxLifetime: FastCheck.constant(3000)
+})
+
+describe("The decision core, whatever happens in whatever order", () => {
+  it("keeps its promises after every step, and drains to nothing", () => {
+    const happened = new Map<string, number>()
+    FastCheck.assert(
+      FastCheck.property(
+        config,
+        FastCheck.array(step, { maxLength: 150, size: "max" }),
+        FastCheck.boolean(),
+        (config, story, graceful) => {
+          const world = new World(config)
+          for (const each of story) {
+            steps[each.what](world, each)
+            happened.set(each.what, (happened.get(each.what) ?? 0) + 1)
+          }
+          for (const reason of world.state.closed.keys()) happened.set(reason, (happened.get(reason) ?? 0) + 1)
+          for (const error of world.refused) happened.set(error._tag, (happened.get(error._tag) ?? 0) + 1)
+          world.drain()
+          assert.deepStrictEqual([world.state.waiting, world.state.opening, world.state.idle.size], [0, 0, 0])
+          if (graceful) while (world.held[0] !== undefined) world.settle(world.held[0], Lease.Reusable())
+          world.close()
+          assert.deepStrictEqual(
+            [
+              world.state.open,
+              world.state.leased,
+              world.hosts.size,
+              world.state.expiries.size,
+              world.state.wanting.size
+            ],
+            [0, 0, 0, 0, 0]
+          )
+        }
+      ),
+      { numRuns: 400 }
+    )
+    // A test that never gets anywhere proves nothing.
+    const expected = [
+      "MadeRoom",
+      "MaxIdle",
+      "IdleTimeout",
+      "MaxLifetime",
+      "MaxRequests",
+      "PoolingDisabled",
+      "Evicted",
+      "Cleared",
+      "PeerClosed",
+      "ConnectError",
+      "AcquireTimeout",
+      "PendingLimitReached"
+    ]
+    assert.deepStrictEqual(
+      expected.filter((what) => !happened.has(what)),
+      []
+    )
+  }, 60_000)
+})

@@ -1,0 +1,310 @@
+/**
+ * The decision core alone, without Effect, clock or sockets: what is decided is carried out on paper, and after each
+ * decision everything that must always hold is looked at.
+ */
+
+import { assert } from "@effect/vitest"
+import {
+  type Connection,
+  ConnectionKey,
+  Connection as Connections,
+  type Lease,
+  type PoolConfig,
+  PoolError
+} from "@hotaru/pool"
+import * as Effect from "effect/Effect"
+import * as Dialling from "../../src/internal/dialling.js"
+import * as Leasing from "../../src/internal/leasing.js"
+import type { Command, Commands, Dial, Entry } from "../../src/internal/model.js"
+import { HostRecord, PoolState, Waiter } from "../../src/internal/model.js"
+import * as Settings from "../../src/internal/settings.js"
+import * as Upkeep from "../../src/internal/upkeep.js"
+
+let ids = 0
+
+export const stubConnection = (capacity = 1): Connection.Connection & { isOpen: boolean } => ({
+  id: ++ids,
+  facts: { capacity },
+  isOpen: true,
+  bytesRead: 0,
+  bytesWritten: 0,
+  isFlushed: true,
+  receiver: Connections.silentReceiver,
+  write: () => true,
+  keep: (bytes) => bytes,
+  pause: () => {},
+  resume: () => {},
+  park: () => {},
+  unpark: () => {},
+  onTurn: () => {},
+  turn: Effect.void,
+  destroy: () => {}
+})
+
+export interface Held {
+  readonly waiter: Waiter
+  readonly entry: Entry
+}
+
+const nobody: Lease.LeaseRequest = { onLease: () => {}, onRefused: () => {} }
+
+export class World {
+  now = 0
+  readonly state: PoolState
+  readonly hosts = new Map<string, HostRecord>()
+  readonly waiters: Array<Waiter> = []
+  readonly dials: Array<Dial> = []
+  readonly held: Array<Held> = []
+  readonly refused: Array<PoolError.AcquireError> = []
+  grants = 0
+  destroyed = 0
+  private readonly ended = new Set<Entry>()
+  private readonly answered = new Set<Waiter>()
+  private readonly settings: Settings.HostSettings
+
+  constructor(readonly config: Partial<PoolConfig.PoolConfig>) {
+    const settings = Settings.resolve(Settings.complete({ lifetimeJitter: 0, ...config }))
+    this.state = new PoolState(settings)
+    this.settings = settings.host(ConnectionKey.make({ host: "any.test", port: 80, useTls: false }))
+  }
+
+  host(name: string): HostRecord {
+    let host = this.hosts.get(name)
+    if (host === undefined) {
+      host = new HostRecord(ConnectionKey.make({ host: name, port: 80, useTls: false }), this.settings)
+      this.hosts.set(name, host)
+    }
+    return host
+  }
+
+  decide<A>(decision: (out: Commands) => A): A {
+    const out: Commands = []
+    const answer = decision(out)
+    for (const command of out) this.execute(command)
+    this.check()
+    return answer
+  }
+
+  request(name: string, fresh = false, replaces?: Waiter): Waiter {
+    const host = this.host(name)
+    const ticket = replaces?.ticket ?? this.state.nextTicket++
+    const waiter = new Waiter(nobody, host, ticket, replaces?.since ?? this.now, fresh)
+    this.decide((out) => Leasing.request(this.state, waiter, replaces === undefined, this.now, out))
+    return waiter
+  }
+
+  cancel(waiter: Waiter): void {
+    this.waiters.splice(this.waiters.indexOf(waiter), 1)
+    assert.isTrue(this.decide((out) => Leasing.cancel(this.state, waiter, this.now, out)))
+    assert.isFalse(this.decide((out) => Leasing.cancel(this.state, waiter, this.now, out)))
+  }
+
+  expire(waiter: Waiter): void {
+    this.decide((out) => Leasing.expire(this.state, waiter, this.now, out))
+  }
+
+  open(dial: Dial, options: { readonly capacity?: number; readonly dead?: boolean } = {}): Entry {
+    this.endDial(dial)
+    const connection = stubConnection(options.capacity)
+    connection.isOpen = options.dead !== true
+    return this.decide((out) => Dialling.opened(this.state, dial, connection, 0, this.now, out))
+  }
+
+  fail(dial: Dial, local = false): void {
+    this.endDial(dial)
+    const error = new PoolError.ConnectError({ key: dial.host.key, phase: "tcp", detail: "refused", local })
+    this.decide((out) => Dialling.failed(this.state, dial, error, this.now, out))
+  }
+
+  settle(held: Held, settlement: Lease.Settlement): void {
+    const at = this.held.indexOf(held)
+    if (at >= 0) this.held.splice(at, 1)
+    this.decide((out) => Leasing.settle(this.state, held.entry, settlement, 0, this.now, out))
+  }
+
+  lost(entry: Entry): void {
+    Object.assign(entry.connection, { isOpen: false })
+    this.decide((out) => Upkeep.lost(this.state, entry, "PeerClosed", this.now, out))
+  }
+
+  cleanup = (): number => this.decide((out) => Upkeep.cleanup(this.state, this.now, out))
+  clear = (): number => this.decide((out) => Upkeep.clear(this.state, "Cleared", this.now, out))
+  evict = (name: string): number => this.decide((out) => Upkeep.evict(this.state, this.host(name), this.now, out))
+  warm = (name: string, n: number): void =>
+    this.decide((out) => Upkeep.warm(this.state, this.host(name), n, this.now, out))
+  drain = (): void => this.decide((out) => Upkeep.startDrain(this.state, [...this.hosts.values()], this.now, out))
+  close = (): number => this.decide((out) => Upkeep.close(this.state, [...this.hosts.values()], this.now, out))
+
+  get entries(): Array<Entry> {
+    return [...this.hosts.values()].flatMap((host) => [...host.entries])
+  }
+
+  get idle(): Array<Entry> {
+    return this.entries.filter((entry) => entry.state === "Idle")
+  }
+
+  private endDial(dial: Dial): void {
+    const at = this.dials.indexOf(dial)
+    assert.isAtLeast(at, 0, "a dial ends once, and was begun")
+    this.dials.splice(at, 1)
+  }
+
+  private answer(waiter: Waiter): void {
+    assert.isFalse(this.answered.has(waiter), "a request is answered once")
+    this.answered.add(waiter)
+    assert.isFalse(waiter.waiting)
+  }
+
+  private execute(command: Command): void {
+    switch (command._tag) {
+      case "Grant": {
+        const { entry, waiter } = command
+        this.answer(waiter)
+        assert.strictEqual(entry.host, waiter.host)
+        assert.isFalse(this.ended.has(entry))
+        this.grants++
+        this.held.push({ entry, waiter })
+        if (!waiter.fresh) {
+          for (let other = waiter.host.waiters.head; other !== undefined; other = other.next) {
+            assert.isAbove(other.ticket, waiter.ticket, "grants come in the order of asking")
+          }
+        }
+        return
+      }
+      case "Refuse":
+        this.answer(command.waiter)
+        this.refused.push(command.error)
+        return
+      case "Dial":
+        assert.isFalse(this.dials.includes(command.dial))
+        this.dials.push(command.dial)
+        return
+      case "AbortDial":
+        return this.endDial(command.dial)
+      case "Destroy":
+        assert.isFalse(this.ended.has(command.entry), "a connection is retired once")
+        assert.isAbove(command.reason.length, 0)
+        this.ended.add(command.entry)
+        this.destroyed++
+        for (let i = this.held.length - 1; i >= 0; i--)
+          if (this.held[i]?.entry === command.entry) this.held.splice(i, 1)
+        return
+      case "Forget":
+        assert.strictEqual(this.hosts.get(command.host.key.host), command.host)
+        this.hosts.delete(command.host.key.host)
+        return
+    }
+  }
+
+  /** Everything that holds between two decisions. */
+  check(): void {
+    const { settings, state } = this
+    const hosts = [...this.hosts.values()]
+    const sum = (of: (host: HostRecord) => number) => hosts.reduce((total, host) => total + of(host), 0)
+    const closed = [...state.closed.values()].reduce((total, n) => total + n, 0)
+    assert.deepStrictEqual(
+      {
+        open: state.open,
+        opening: state.opening,
+        leased: state.leased,
+        idle: state.idle.size,
+        waiting: state.waiting,
+        expiries: state.expiries.size,
+        created: state.created,
+        leases: state.hits + state.misses,
+        hostLeases: this.entries
+          .filter((entry) => entry.state === "Leased")
+          .reduce((total, entry) => total + entry.leases, 0)
+      },
+      {
+        open: sum((host) => host.entries.size),
+        opening: this.dials.length,
+        leased: this.entries.filter((entry) => entry.state === "Leased").length,
+        idle: this.idle.length,
+        waiting: sum((host) => host.waiting),
+        expiries: state.open,
+        created: closed + state.open,
+        leases: this.grants,
+        hostLeases: this.held.length
+      }
+    )
+    assert.strictEqual(closed, this.destroyed)
+    assert.isAtMost(state.open + state.opening, state.settings.maxConnections)
+    assert.isAtMost(state.opening, state.settings.maxConnecting)
+    for (const dial of this.dials) assert.isTrue(hosts.includes(dial.host) && dial.host.dials.has(dial) && !dial.ended)
+    for (const host of hosts) this.checkHost(host)
+    for (let link = state.idle.head; link !== undefined; link = link.next) {
+      assert.isTrue(
+        link.next === undefined || link.entry.lastUsedAt <= link.next.entry.lastUsedAt,
+        "the longest idle comes first"
+      )
+    }
+    assertHeap(state.expiries, (left: Entry, right: Entry) => left.checkAt <= right.checkAt)
+    assertHeap(
+      state.wanting,
+      (left: HostRecord, right: HostRecord) =>
+        left.places < right.places || (left.places === right.places && left.oldestTicket <= right.oldestTicket)
+    )
+    for (let i = this.waiters.length - 1; i >= 0; i--) if (this.waiters[i]?.waiting === false) this.waiters.splice(i, 1)
+    for (const host of hosts) {
+      for (const line of [host.waiters, host.freshWaiters]) {
+        for (let waiter = line.head; waiter !== undefined; waiter = waiter.next)
+          if (!this.waiters.includes(waiter)) this.waiters.push(waiter)
+      }
+    }
+    assert.strictEqual(this.waiters.length, state.waiting)
+    assert.isAtMost(Math.max(...hosts.map((host) => host.idle), 0), settings.maxIdle)
+  }
+
+  private checkHost(host: HostRecord): void {
+    const { settings, state } = this
+    assert.isFalse(host.forgotten, "a host in use is known")
+    assert.isTrue(host.entries.size + host.dials.size + host.waiting + host.wanted > 0, "an empty host is forgotten")
+    assert.isAtMost(host.places, settings.maxConnections)
+    assert.isAtMost(host.dials.size, settings.maxConnecting)
+    const listed = new Set<Entry>()
+    for (const list of [host.idleList, host.roomy]) {
+      for (let entry = list.head; entry !== undefined; entry = entry.next) {
+        assert.isFalse(listed.has(entry), "a connection is in one place")
+        listed.add(entry)
+      }
+    }
+    for (const entry of host.entries) {
+      assert.isTrue(entry.state === "Idle" || entry.state === "Leased")
+      assert.strictEqual(entry.state === "Idle", entry.leases === 0)
+      assert.isAtMost(entry.leases, entry.capacity)
+      assert.strictEqual(listed.has(entry), entry.state === "Idle" || entry.roomy)
+      assert.isAtMost(entry.requestCount, settings.maxRequests)
+    }
+    let last = -Infinity
+    for (let waiter = host.waiters.head; waiter !== undefined; waiter = waiter.next) {
+      assert.isTrue(waiter.waiting && waiter.ticket > last)
+      last = waiter.ticket
+    }
+    if (host.waiters.size > 0) {
+      assert.strictEqual(host.idleList.size, 0, "nobody waits beside an idle connection")
+      assert.strictEqual(host.roomy.size, 0, "nobody waits beside a connection with room")
+    }
+    const ownRoom =
+      host.places < settings.maxConnections && host.dials.size < (host.failing ? 1 : settings.maxConnecting)
+    const totalRoom =
+      state.opening < state.settings.maxConnecting &&
+      (state.open + state.opening < state.settings.maxConnections || state.idle.size > 0)
+    if (host.waiting > host.dials.size && ownRoom && totalRoom) {
+      // Those whose dial has failed wait for the host's other connections: dialling on would be a storm.
+      assert.isTrue(host.lastFailure !== undefined && host.places > 0, "nobody waits while there is room to dial")
+    }
+  }
+}
+
+const assertHeap = <A extends { heapIndex: number }>(
+  heap: { readonly size: number },
+  inOrder: (left: A, right: A) => boolean
+): void => {
+  const elements = (heap as unknown as { readonly elements: ReadonlyArray<A> }).elements
+  for (const [i, element] of elements.entries()) {
+    assert.strictEqual(element.heapIndex, i)
+    if (i > 0)
+      assert.isTrue(inOrder(elements[(i - 1) >> 1] as A, element), "a key of a heap has changed behind its back")
+  }
+}
