@@ -253,6 +253,8 @@ describe("a body", () => {
       Effect.map(Effect.flip(response.json), (error) => {
         assert.strictEqual(error.reason, "Decode")
         assert.instanceOf(error.cause, SyntaxError)
+        // The parser's message quotes the body; an error's message may end up in a log.
+        assert.strictEqual(error.message, "Decode error (200 GET http://a.test/)")
       })
     )
   )

@@ -15,7 +15,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as Tracer from "effect/Tracer"
@@ -67,9 +67,13 @@ export const answered = (fiber: RuntimeFiber, span: Tracer.Span, response: HttpC
   if (headersAreSeen(fiber, span)) headers(fiber, span, "http.response.header.", response.headers)
 }
 
+/**
+ * Ends the span without the response in its exit: a span lives on in a tracer's queue, and in what the stream of a body
+ * runs with, and would hold the response and its body where nobody else does any more.
+ */
 export const end = (fiber: RuntimeFiber, span: Tracer.Span, exit: Exit.Exit<unknown, unknown>): void => {
   if (span.status._tag === "Ended") return
-  span.end(now(fiber), exit)
+  span.end(now(fiber), Exit.isSuccess(exit) ? Exit.void : exit)
 }
 
 export const now = (fiber: RuntimeFiber): bigint =>

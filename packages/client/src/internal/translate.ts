@@ -29,7 +29,8 @@ export const responseError = (response: HttpClientResponse, cause: unknown): Res
     response,
     reason: "Decode",
     cause,
-    ...(cause instanceof Error && cause.message !== "" ? { description: cause.message } : {})
+    // A parser's message may quote the body; ours quote nothing.
+    ...(cause instanceof Error && "_tag" in cause ? { description: cause.message } : {})
   })
 
 const reasonOf = (cause: Failure | InvalidUrl): RequestError["reason"] => {
