@@ -1,6 +1,7 @@
 /** What a pool's events add up to. */
 import { ConnectionPool } from "@hotaru/pool/ConnectionPool"
 import * as PoolEvent from "@hotaru/pool/PoolEvent"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
@@ -75,9 +76,11 @@ export const during = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<[
       const events = yield* Effect.flatMap(ConnectionPool, (pool) => pool.subscribe)
       let tally = empty
       const listener = yield* Queue.takeBetween(events, 1, 1000).pipe(
-        Effect.map((some) => {
-          for (const event of some) tally = add(tally, event)
-        }),
+        Effect.tap((some) =>
+          Effect.sync(() => {
+            tally = Chunk.reduce(some, tally, add)
+          })
+        ),
         Effect.forever,
         Effect.forkScoped
       )

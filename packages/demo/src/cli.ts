@@ -12,10 +12,12 @@ import * as Option from "effect/Option"
 import { Screen } from "./rendering/Screen.js"
 import * as Tour from "./tour.js"
 
+// Text, not `Options.integer`, whose complaint does not name the option.
 const wholeNumber = (name: string, from: number, to: number) =>
-  Options.integer(name).pipe(
+  Options.text(name).pipe(
+    Options.withPseudoName("n"),
     Options.filterMap(
-      (n) => (n >= from && n <= to ? Option.some(n) : Option.none()),
+      (text) => Option.filter(Option.some(Number(text)), (n) => /^\d+$/.test(text) && n >= from && n <= to),
       `--${name} must be a whole number from ${from} to ${to}`
     )
   )
@@ -68,7 +70,7 @@ export const main = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
 /** A failure in one line. */
 export const oneLine = (error: unknown): string => {
   const text = ValidationError.isValidationError(error)
-    ? `${HelpDoc.toAnsiText(error.error)} Try --help.`
+    ? `${HelpDoc.toAnsiText(error.error).trim().replace(/\.?$/, ".")} Try --help.`
     : error instanceof Error
       ? error.message
       : String(error)

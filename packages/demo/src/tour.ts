@@ -48,7 +48,7 @@ export const ownServers = Effect.fnUntraced(function* (size: Size) {
   const screen = yield* Screen
   yield* screen.print(
     screen.colours.bold("Hotaru for Effect: a tour of the connection pool"),
-    "Starting an HTTP and an HTTPS server on loopback, in a process of their own, with a certificate made just now ..."
+    "Starting an HTTP and an HTTPS server on loopback, in a process of their own ..."
   )
   const servers = yield* TourServers.TourServers
   const target = {

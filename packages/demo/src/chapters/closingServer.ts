@@ -19,7 +19,9 @@ export const closingServer = Effect.fnUntraced(function* (
   const { colours } = screen
   yield* screen.heading("4. A server that closes connections under us")
   yield* screen.print(
-    "  Without a word it closes whatever is idle every 75 ms, and it hangs up on the fourth request of any connection.",
+    "  Without a word it closes whatever is idle, every 75 ms, and it hangs up on the",
+    "  fourth request of any connection. The same work once more through the platform's",
+    "  NodeHttpClient.layerUndici, which sends nothing again.",
     ""
   )
 
@@ -39,9 +41,9 @@ export const closingServer = Effect.fnUntraced(function* (
   const { outcome, stats } = account
   const failed = (count: number) => (count === 0 ? colours.green("0 failed") : colours.red(`${count} failed`))
   yield* screen.print(
-    `  this pool    ${plural(outcome.latencies.length, "request")} answered, ${failed(outcome.failures.length)}: ` +
-      `${plural(stats.staleRetries, "request was", "requests were")} sent again, ` +
-      `${plural(stats.evictions, "idle connection")} dropped in time`,
+    `  this pool    ${plural(outcome.latencies.length, "request")} answered, ${failed(outcome.failures.length)}`,
+    `               ${plural(stats.staleRetries, "request")} sent again, ` +
+      `${plural(stats.evictions, "idle connection")} found dead and dropped in time`,
     `  layerUndici  ${plural(theirs.latencies.length, "request")} answered, ${failed(theirs.failures.length)}`,
     "",
     `  The server says: it hung up on ${plural(hungUp, "request")} of ours.`

@@ -17,7 +17,7 @@ export const comparison = Effect.fnUntraced(function* (target: Target) {
   const screen = yield* Screen
   yield* screen.heading("3. The same work without the pool and with it")
   yield* screen.print(
-    `  ${plural(requests, `${secure ? "HTTPS" : "HTTP"} request`)}, ${concurrency} at a time, first with enablePooling: false, then with the pool.`,
+    `  ${plural(requests, `${secure ? "HTTPS" : "HTTP"} request`)}, ${concurrency} at a time: with enablePooling: false, then with the pool.`,
     ""
   )
 
@@ -68,10 +68,7 @@ export const comparison = Effect.fnUntraced(function* (target: Target) {
     )
   )
   if (counters !== undefined) {
-    yield* screen.print(
-      "",
-      "  On loopback a handshake costs CPU only. Over a network each one waits for two round trips more."
-    )
+    yield* screen.print("", "  On loopback a handshake costs CPU only. Over a network it waits for round trips, too.")
   }
   return [without.account, pooled.account] as const
 })

@@ -15,7 +15,8 @@ export const parallel = Effect.fnUntraced(function* (target: Target) {
   const screen = yield* Screen
   yield* screen.heading("2. Many requests at once, few connections")
   yield* screen.print(
-    `  ${plural(total, "request")} start together; maxConnectionsPerHost is ${limit}. The others wait in line, first come, first served.`,
+    `  ${plural(total, "request")} start together; maxConnectionsPerHost is ${limit}.`,
+    "  Those who find no connection free wait in line, first come, first served.",
     ""
   )
 
@@ -57,7 +58,7 @@ export const parallel = Effect.fnUntraced(function* (target: Target) {
   )
   yield* screen.print(
     "",
-    `  At most ${plural(account.tally.peak, "connection")} open at one time, for ${plural(account.stats.hits + account.stats.misses, "lease")}. ` +
+    `  At most ${plural(account.tally.peak, "connection")} open at one time. ` +
       `The longest wait in line was ${milliseconds(account.tally.longestWait)}.`
   )
   if (target.counters !== undefined) {
