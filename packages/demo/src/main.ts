@@ -9,6 +9,12 @@ import * as Option from "effect/Option"
 import * as Cli from "./cli.js"
 import * as Screen from "./rendering/Screen.js"
 
+// Whoever read the tour has left (`npm start | head`). The servers' process notices by itself.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit()
+  throw error
+})
+
 Cli.main(process.argv).pipe(
   Effect.tapErrorCause((cause) =>
     Option.match(Cause.failureOption(cause), {
