@@ -50,6 +50,12 @@ export const ownServers = Effect.fnUntraced(function* (size: Size) {
     screen.colours.bold("Hotaru for Effect: a tour of the connection pool"),
     "Starting an HTTP and an HTTPS server on loopback, in a process of their own ..."
   )
+  // Said first: the servers take a moment.
+  yield* Effect.provide(chaptersOnOwnServers(size), TourServers.layer)
+})
+
+const chaptersOnOwnServers = Effect.fnUntraced(function* (size: Size) {
+  const screen = yield* Screen
   const servers = yield* TourServers.TourServers
   const target = {
     ...size,
@@ -70,7 +76,7 @@ export const ownServers = Effect.fnUntraced(function* (size: Size) {
   yield* Effect.flatMap(conclude(accounts), (answered) =>
     screen.print("", `${plural(answered, "request")} answered, none failed.`)
   )
-}, Effect.provide(TourServers.layer))
+})
 
 export const serverOfTheUser = Effect.fnUntraced(function* (url: URL, size: Size) {
   const screen = yield* Screen
