@@ -277,7 +277,12 @@ describe("what cannot be sent is refused before a connection is asked for", () =
     ["a relative URL", HttpClientRequest.get("/path"), "RequestError InvalidUrl InvalidUrl"],
     ["a URL that is none", HttpClientRequest.get("http://a b/"), "RequestError InvalidUrl InvalidUrl"],
     ["an unsupported scheme", HttpClientRequest.get("ftp://a.test/"), "RequestError InvalidUrl InvalidUrl"],
-    ["port 0", HttpClientRequest.get("http://a.test:0/"), "RequestError InvalidUrl InvalidUrl"]
+    ["port 0", HttpClientRequest.get("http://a.test:0/"), "RequestError InvalidUrl InvalidUrl"],
+    ["CR and LF in a path", HttpClientRequest.get("http://a.test/x\r\ny"), "RequestError InvalidUrl InvalidUrl"],
+    ["TAB in a host", HttpClientRequest.get("http://a.t\test/"), "RequestError InvalidUrl InvalidUrl"],
+    ["LF in a scheme", HttpClientRequest.get("ht\ntp://a.test/"), "RequestError InvalidUrl InvalidUrl"],
+    ["NUL in a query", HttpClientRequest.get("http://a.test/?x\0"), "RequestError InvalidUrl InvalidUrl"],
+    ["LF at the end", HttpClientRequest.get("http://a.test/\n"), "RequestError InvalidUrl InvalidUrl"]
   ]
   for (const [name, request, kind] of cases) {
     it.effect(name, () =>
@@ -300,13 +305,35 @@ describe("what cannot be sent is refused before a connection is asked for", () =
     }).pipe(HttpSafety.withLimits({ allowedMethods: ["GET"] }), Effect.provide(clientLayer()))
   )
 
+  it.effect("a blob URL, also of an origin that is known", () =>
+    Effect.gen(function* () {
+      const network = yield* FakeNetwork.FakeNetwork
+      yield* HttpClient.execute(get())
+      const error = yield* Effect.flip(HttpClient.execute(HttpClientRequest.get("blob:http://a.test/x")))
+      assert.strictEqual(kindOf(error), "RequestError InvalidUrl InvalidUrl")
+      assert.notInclude(network.sockets[0]!.receivedText, "/x")
+    }).pipe(Effect.provide(clientLayer(ScriptedServer.always(Wire.ok()))))
+  )
+
+  it.effect("a refused URL is shown on one line", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(HttpClient.execute(HttpClientRequest.get("http://a.test/x\r\nforged: line")))
+      assert.include(error.message, "it contains a control character, U+000D")
+      assert.include(error.message, "/x%0D%0Aforged: line")
+      assert.notMatch(error.message, /[\r\n]/)
+    }).pipe(Effect.provide(clientLayer()))
+  )
+
   it.effect("and no message shows a secret", () =>
     Effect.gen(function* () {
       for (const request of [
         get().pipe(HttpClientRequest.setHeader("authorization", "Bearer hunter2\r\n")),
         HttpClientRequest.get("http://ada:hunter2@/"),
         HttpClientRequest.get("ftp://ada:hunter2@a.test/"),
-        HttpClientRequest.get("http://ada:hunter2@a.test:99999/")
+        HttpClientRequest.get("http://ada:hunter2@a.test:99999/"),
+        HttpClientRequest.get("http://ada:pass/hunter2@a.test/"),
+        HttpClientRequest.get("ada:hunter2@a.test/"),
+        HttpClientRequest.get("ht\ttp://ada:hunter2@a.test/")
       ]) {
         const error = yield* Effect.flip(HttpClient.execute(request))
         assert.notInclude(error.message, "hunter2")

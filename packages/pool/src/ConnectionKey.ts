@@ -175,12 +175,18 @@ export const make = (parts: ConnectionKeyParts): ConnectionKey => {
 }
 
 /**
- * The key of an `http:` or `https:` URL. A URL that names no host we can dial is a value, not an exception.
+ * The key of an `http:` or `https:` URL. A URL that names no host we can dial is a value, not an exception. So is one
+ * with a control character in it: the URL standard drops CR, LF and TAB without a word, and what is dialled would not be
+ * what was written.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const fromUrl = (url: string | URL): Either.Either<ConnectionKey, InvalidUrl> => {
+  if (typeof url === "string") {
+    const position = firstControl(url)
+    if (position !== -1) return Either.left(withControl(url, position))
+  }
   let parsed: URL
   try {
     parsed = typeof url === "string" ? new URL(url) : url
@@ -218,6 +224,24 @@ export const format = (key: ConnectionKey): string => {
     key.proxy === undefined ? "" : `proxy: ${key.proxy.label}`
   ].filter((note) => note !== "")
   return `${key.useTls ? "https" : "http"}://${host}:${key.port}${notes.length === 0 ? "" : ` (${notes.join(", ")})`}`
+}
+
+/** The index of the first C0 control or DEL, or -1. */
+const firstControl = (text: string): number => {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 0x20 || code === 0x7f) return i
+  }
+  return -1
+}
+
+/** Shows what is refused on one line. */
+const withControl = (url: string, position: number): InvalidUrl => {
+  const code = url.charCodeAt(position).toString(16).toUpperCase().padStart(4, "0")
+  let shown = ""
+  for (const character of withoutUserInfo(url))
+    shown += firstControl(character) === -1 ? character : encodeURIComponent(character)
+  return new InvalidUrl({ url: shown, problem: `it contains a control character, U+${code}` })
 }
 
 /** Only an IPv6 address stands in brackets; whatever else does is left to the host parser to refuse. */

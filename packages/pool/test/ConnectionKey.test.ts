@@ -177,6 +177,21 @@ describe("ConnectionKey, URLs that name nothing to dial", () => {
     })
   }
 
+  // The URL standard drops the first three wherever they stand, and the others at both ends.
+  for (const url of [
+    "http://a\r.test/",
+    "http://a.test/\n",
+    "ht\ttp://a.test/",
+    "http://a.test/\0",
+    "\u001fhttp://a.test/"
+  ]) {
+    it(`${JSON.stringify(url)} has a control character in it`, () => {
+      const error = urlRefusal(url)
+      assert.match(error.problem, /^it contains a control character, U\+00(0D|0A|09|00|1F)$/)
+      assert.match(error.url, /^[\x20-\x7e]+$/)
+    })
+  }
+
   for (const url of ["ftp://a.test/", "ws://a.test/", "file:///etc/hosts", "data:,x", "javascript:1"]) {
     it(`${url} has a scheme that is not ours`, () => {
       assert.match(urlRefusal(url).problem, /^the scheme must be http or https, not [a-z]+$/)

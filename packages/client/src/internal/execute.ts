@@ -52,7 +52,7 @@ export class Executor {
         const services = fiber.currentContext.unsafeMap
         const destination = Origin.resolve(this.origins, request, services.get(Target.key))
         if (destination instanceof InvalidUrl) {
-          return Effect.fail(requestError(Origin.redacted(request), destination))
+          return Effect.fail(requestError(Origin.shownAs(request, destination.url), destination))
         }
         if (Spans.isDisabled(fiber, request)) return this.run(fiber, restore, destination, scope, undefined)
         return Effect.flatMap(Spans.make(fiber, destination.request), (span) => {

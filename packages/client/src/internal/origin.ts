@@ -44,7 +44,8 @@ export class Origins {
 
   find(url: URL, target: Target | undefined): Origin | InvalidUrl {
     const known = target === undefined ? this.plain : this.of(target)
-    const name = url.origin
+    // Not `origin`: that of `blob:http://a.test/` is `http://a.test`.
+    const name = `${url.protocol}//${url.host}`
     const found = known.get(name)
     if (found !== undefined) return found
     const made = this.make(url, target)
@@ -90,10 +91,9 @@ export const resolve = (
   request: HttpClientRequest.HttpClientRequest,
   target: Target | undefined
 ): Destination | InvalidUrl => {
+  if (hasControl(request.url)) return refused(request.url)
   const parsed = UrlParams.makeUrl(request.url, request.urlParams, request.hash)
-  if (parsed._tag === "Left") {
-    return new InvalidUrl({ url: withoutUserInfo(request.url), problem: parsed.left.message.replace(/:.*$/s, "") })
-  }
+  if (parsed._tag === "Left") return refused(request.url)
   const url = parsed.right
   let authorization: string | undefined
   if (url.username !== "" || url.password !== "") {
@@ -105,6 +105,21 @@ export const resolve = (
   const origin = origins.find(url, target)
   if (origin instanceof InvalidUrl) return origin
   return { origin, url, path: url.pathname + url.search, request, authorization }
+}
+
+/** What the URL parser would drop or escape without a word (CR, LF, TAB, NUL and their like). */
+const hasControl = (url: string): boolean => {
+  for (let i = 0; i < url.length; i++) {
+    const code = url.charCodeAt(i)
+    if (code < 0x20 || code === 0x7f) return true
+  }
+  return false
+}
+
+/** The pool's word on a URL that is none, which shows no user info wherever it may stand. */
+const refused = (url: string): InvalidUrl => {
+  const key = ConnectionKey.fromUrl(url)
+  return key._tag === "Left" ? key.left : new InvalidUrl({ url: "", problem: "its parameters make it no URL" })
 }
 
 /** RFC 7617: user and password as UTF-8. */
@@ -125,10 +140,14 @@ const decode = (text: string): string => {
 }
 
 /** As written, up to the last `@` before the path, as the URL parser reads it. */
-export const withoutUserInfo = (url: string): string => url.replace(/^(\s*[a-z][a-z0-9+.-]*:[/\\]*)[^/?#\\]*@/i, "$1")
+const withoutUserInfo = (url: string): string => url.replace(/^(\s*[a-z][a-z0-9+.-]*:[/\\]*)[^/?#\\]*@/i, "$1")
 
-/** Errors and responses show the request's URL. */
-export const redacted = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest => {
-  const url = withoutUserInfo(request.url)
-  return url === request.url ? request : HttpClientRequest.setUrl(request, url)
-}
+/** Responses, and errors of a request that goes somewhere, show its URL. */
+const redacted = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest =>
+  shownAs(request, withoutUserInfo(request.url))
+
+/** The request with another URL, for an error to show. */
+export const shownAs = (
+  request: HttpClientRequest.HttpClientRequest,
+  url: string
+): HttpClientRequest.HttpClientRequest => (url === request.url ? request : HttpClientRequest.setUrl(request, url))
