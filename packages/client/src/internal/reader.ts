@@ -51,9 +51,10 @@ const answerAfterWriteError = 250
  * - `Head`: the answer's final head has not come.
  * - `Body`: the head has come.
  * - `Draining`: the rest of a body that nobody reads is thrown away to save the connection.
+ * - `Proving`: the answer is complete; whether the request has left altogether is known a turn later.
  * - `Done`: the lease has ended; its connection is somebody else's.
  */
-type State = "Head" | "Body" | "Draining" | "Done"
+type State = "Head" | "Body" | "Draining" | "Proving" | "Done"
 
 export class Reader implements BodySource {
   /** Whether any byte of an answer has come. */
@@ -88,16 +89,18 @@ export class Reader implements BodySource {
 
   onBytes(bytes: Uint8Array): void {
     if (this.isDone()) return
+    if (this.isProving()) return this.finish(Lease.Spent("LeftoverBytes"))
     this.started = true
     for (const event of this.decoder.push(bytes)) {
       this.onEvent(event)
       if (this.isDone()) break
     }
-    this.deliver()
+    if (!this.isProving()) this.deliver()
   }
 
   onInputEnded(kind: EndKind, detail: string, cause: unknown): void {
     if (this.isDone()) return
+    if (this.isProving()) return this.finish(Lease.Spent(kind === "fin" ? "PeerClosed" : "PeerReset"))
     for (const event of this.decoder.finish(kind)) {
       // What is missing is the connection's doing, not the peer's grammar.
       if (event._tag !== "Failed") this.onEvent(event)
@@ -188,7 +191,7 @@ export class Reader implements BodySource {
     if (this.state !== "Body") return
     const { bodyDrainBytes, bodyDrainTimeout } = this.plan.limits
     const cheap = rest === undefined ? !interrupted : rest <= bodyDrainBytes
-    if (!cheap || !this.sender.isComplete) return this.host.settle(Lease.Broken("BodyAbandoned"))
+    if (!cheap || !this.sender.isGiven) return this.host.settle(Lease.Broken("BodyAbandoned"))
     this.state = "Draining"
     this.setTimer(bodyDrainTimeout, () => this.host.settle(Lease.Broken("BodyNotDrained")))
     this.lease.connection.resume()
@@ -226,7 +229,7 @@ export class Reader implements BodySource {
     if (head.status === 417 && sender.awaitsContinue) return host.dropExpectation(Lease.Spent("ExpectationFailed"))
     // The peer has answered without the rest of the request. One that refuses it will not read it; another may, but
     // where its answer ends and the request does not, the next one would begin inside the old.
-    if (!sender.isComplete) {
+    if (!sender.isGiven) {
       this.early = true
       if (sender.awaitsContinue || head.status >= 300 || Rules.saysClose(head)) sender.stop()
     }
@@ -245,8 +248,28 @@ export class Reader implements BodySource {
 
   private onComplete(keepAlive: KeepAlive): void {
     this.body!.complete()
-    this.host.settle(this.early ? Lease.Spent("EarlyAnswer") : Rules.settlement(keepAlive, this.sender))
+    if (this.early) return this.host.settle(Lease.Spent("EarlyAnswer"))
+    if (this.sender.isComplete) return this.settle(keepAlive)
+    // Over TLS the last write is known to have left only some way into the next turn of the event loop, and a near
+    // peer has answered by then. The reader is told after it, so that the next request in sequence finds the connection.
+    this.state = "Proving"
+    this.clearTimer()
+    this.lease.connection.onTurn(() => {
+      if (this.state !== "Proving") return
+      this.settle(keepAlive)
+      this.deliver()
+    })
+  }
+
+  private settle(keepAlive: KeepAlive): void {
+    this.host.settle(Rules.settlement(keepAlive, this.sender))
     if (keepAlive._tag === "Keep") Decoders.giveBack(this.plan.limits, this.decoder)
+  }
+
+  /** The answer is complete, and what came after it says that nothing else will be. */
+  private finish(settlement: Lease.Settlement): void {
+    this.host.settle(settlement)
+    this.deliver()
   }
 
   private onBroken(detail: string, cause: unknown): void {
@@ -260,6 +283,11 @@ export class Reader implements BodySource {
   }
 
   // --- inside ---
+
+  /** A method, because the state changes under a narrowed type. */
+  private isProving(): boolean {
+    return this.state === "Proving"
+  }
 
   private isDone(): boolean {
     return this.state === "Done"

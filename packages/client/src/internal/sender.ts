@@ -44,9 +44,14 @@ export class Sender implements UploadSink {
     private readonly runtime: Runtime.Runtime<never> | undefined
   ) {}
 
-  /** Whether the connection carries the whole request and nothing else of it. */
+  /** Whether the whole request has left this process. */
   get isComplete(): boolean {
     return (this.state === "Sent" || this.state === "Flushing") && this.connection.isFlushed
+  }
+
+  /** Whether the whole request was taken by the connection, which may not know yet that the last of it has left. */
+  get isGiven(): boolean {
+    return this.state === "Sent" || this.isComplete
   }
 
   /** Whether the head said that this is the last request on its connection. */
@@ -96,7 +101,7 @@ export class Sender implements UploadSink {
   stop(): void {
     this.clearTimer()
     this.upload?.stop()
-    if (!this.isComplete) this.state = "Stopped"
+    if (!this.isGiven) this.state = "Stopped"
   }
 
   onDrain(): void {
