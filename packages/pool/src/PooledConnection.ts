@@ -22,7 +22,7 @@ export interface PooledConnection {
 }
 
 /**
- * Whether a connection may be used: open, not older than `maxLifetime`, not idle for longer than `idleTimeout`
+ * Whether a connection may be used: open, younger than `maxLifetime`, idle for less than `idleTimeout`
  * (milliseconds). Age counts from the opening; returning a connection resets its idleness alone.
  *
  * @since 0.1.0
@@ -33,4 +33,4 @@ export const isHealthy = (
   limits: { readonly maxLifetime: number; readonly idleTimeout: number },
   now: number
 ): boolean =>
-  self.connection.isOpen && now - self.createdAt <= limits.maxLifetime && now - self.lastUsedAt <= limits.idleTimeout
+  self.connection.isOpen && now - self.createdAt < limits.maxLifetime && now - self.lastUsedAt < limits.idleTimeout

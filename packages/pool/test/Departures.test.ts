@@ -46,6 +46,17 @@ describe("Dead on arrival is dead now", () => {
     })
   )
 
+  it.effect("a connection that came back paused is read again: its end must not go unseen", () =>
+    onOpenNetwork({}, function* ({ network, pool, story }) {
+      const held = yield* pool.lease(a)
+      held.connection.pause()
+      ping(held)
+      network.sockets[0]?.end()
+      yield* story.settle
+      assert.deepStrictEqual((yield* pool.stats).closed, { PeerClosed: 1 })
+    })
+  )
+
   it.effect("a connection that had ended before it came back goes to nobody", () =>
     onOpenNetwork({ maxConnectionsPerHost: 1 }, function* ({ network, pool, story }) {
       const held = yield* pool.lease(a)

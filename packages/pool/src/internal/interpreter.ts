@@ -115,6 +115,8 @@ export class Interpreter implements LeaseOwner, DialOwner {
     // While others are on the connection it is still theirs to listen to.
     if (settlement._tag === "Reusable" && entry.leases === 1) {
       connection.receiver = attachment.receiver
+      // A paused connection sees neither an end nor a reset.
+      connection.resume()
       if (lease.hasRead) {
         entry.resting = true
         connection.onTurn(attachment.rested)

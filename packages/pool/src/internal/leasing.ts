@@ -20,6 +20,7 @@ import {
   retire,
   review,
   serve,
+  staleness,
   unlist
 } from "./places.js"
 
@@ -76,10 +77,9 @@ const takeFree = (state: PoolState, host: HostRecord, now: number, out: Commands
   for (;;) {
     const entry = host.settings.idleOrder === "fifo" ? host.idleList.head : host.idleList.tail
     if (entry === undefined) return undefined
-    if (!entry.connection.isOpen) passOver(state, entry, "PeerClosed", now, out)
-    else if (now >= entry.expiresAt) passOver(state, entry, "MaxLifetime", now, out)
-    else if (now - entry.lastUsedAt >= entry.idleFor) passOver(state, entry, "IdleTimeout", now, out)
-    else return entry
+    const reason = staleness(entry, now)
+    if (reason === undefined) return entry
+    passOver(state, entry, reason, now, out)
   }
 }
 

@@ -143,6 +143,13 @@ export const discard = (state: PoolState, entry: Entry, reason: string, now: num
   review(state, host)
 }
 
+/** Why an idle connection may not be used any more; undefined if it may. */
+export const staleness = (entry: Entry, now: number): PoolReason | undefined => {
+  if (!entry.connection.isOpen) return "PeerClosed"
+  if (now >= entry.expiresAt) return "MaxLifetime"
+  return now - entry.lastUsedAt >= entry.idleFor ? "IdleTimeout" : undefined
+}
+
 /** Reasons for which an idle connection is stale, so that closing it is an eviction. */
 const staleReasons: ReadonlySet<PoolReason> = new Set([
   "IdleTimeout",

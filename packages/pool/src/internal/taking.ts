@@ -103,8 +103,6 @@ const giveBack = (lease: LeaseImpl, succeeded: boolean): void => {
   if (lease.settled) return
   if (!succeeded) return lease.settle(Broken("UseFailed"))
   if (!lease.untouched) return lease.settle(Broken("Unsettled"))
-  // Whoever had it may have stopped reading, and a paused connection sees neither an end nor a reset.
-  lease.connection.resume()
   lease.settle(Reusable())
 }
 

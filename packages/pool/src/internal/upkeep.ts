@@ -8,7 +8,7 @@ import * as PoolEvent from "../PoolEvent.js"
 import { cheaply } from "./cheapError.js"
 import { dismiss } from "./leasing.js"
 import type { Commands, Entry, HostRecord, PoolReason, PoolState } from "./model.js"
-import { endDial, evictIdle, forgetIfEmpty, relist, retire, review, serve } from "./places.js"
+import { endDial, evictIdle, forgetIfEmpty, relist, retire, review, serve, staleness } from "./places.js"
 
 /**
  * Closes idle connections that are past their time; answers how many. It looks only at connections whose noted time
@@ -17,7 +17,7 @@ import { endDial, evictIdle, forgetIfEmpty, relist, retire, review, serve } from
 export const cleanup = (state: PoolState, now: number, out: Commands): number => {
   let closed = 0
   for (let entry = state.expiries.top; entry !== undefined && entry.checkAt <= now; entry = state.expiries.top) {
-    const reason = staleness(entry, now)
+    const reason = entry.state === "Idle" ? staleness(entry, now) : undefined
     if (reason !== undefined) {
       evictIdle(state, entry, reason, now, out)
       closed++
@@ -31,13 +31,6 @@ export const cleanup = (state: PoolState, now: number, out: Commands): number =>
   }
   serve(state, now, out)
   return closed
-}
-
-const staleness = (entry: Entry, now: number): PoolReason | undefined => {
-  if (entry.state !== "Idle") return undefined
-  if (!entry.connection.isOpen) return "PeerClosed"
-  if (now >= entry.expiresAt) return "MaxLifetime"
-  return now - entry.lastUsedAt >= entry.idleFor ? "IdleTimeout" : undefined
 }
 
 /** An idle connection ended, or carried bytes that nobody asked for. */
