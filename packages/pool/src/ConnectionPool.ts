@@ -51,7 +51,10 @@ export interface ConnectionPoolShape {
   readonly settle: (connection: Connection, settlement: Settlement) => Effect.Effect<void>
   readonly stats: Effect.Effect<PoolStats>
   readonly hostStats: Effect.Effect<HashMap.HashMap<ConnectionKey, HostStats>>
-  /** What happens from the moment the stream is run. Costs nothing while nobody listens. */
+  /**
+   * What happens from the moment the stream is run, until the pool has closed (`Drained` is the last event). Costs
+   * nothing while nobody listens.
+   */
   readonly events: Stream.Stream<PoolEvent>
   /** Like `events`, and what happens after this effect has ended is seen. */
   readonly subscribe: Effect.Effect<Queue.Dequeue<PoolEvent>, never, Scope.Scope>

@@ -29,7 +29,7 @@ export interface PoolStats {
   readonly created: number
   /** Dials that failed. */
   readonly connectFailures: number
-  /** Connections closed, by reason. */
+  /** Connections closed, by reason; reasons beyond the first 64 are counted together as `Other`. */
   readonly closed: Readonly<Record<string, number>>
   /** Requests refused with `AcquireTimeout`. */
   readonly acquireTimeouts: number

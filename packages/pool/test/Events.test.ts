@@ -49,6 +49,18 @@ describe("Events", () => {
     )
   )
 
+  it.effect("the stream ends with the pool, and is empty once it has closed", () =>
+    onOpenNetwork({}, function* ({ pool, story }) {
+      const heard = yield* Effect.fork(Stream.runCollect(pool.events))
+      yield* story.settle
+      ping(yield* pool.lease(a))
+      yield* pool.drain
+      const tags = Chunk.toReadonlyArray(yield* Fiber.join(heard)).map((event) => event._tag)
+      assert.deepStrictEqual(tags, ["Opened", "Acquired", "Returned", "DrainStarted", "Retired", "Drained"])
+      assert.strictEqual((yield* Stream.runCollect(pool.events)).length, 0)
+    })
+  )
+
   it.effect("the sequence of the same story, complete", () =>
     onPool({ maxConnectionsPerHost: 1 }, function* ({ pool, story }) {
       const events = yield* pool.subscribe

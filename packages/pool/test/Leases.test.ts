@@ -15,6 +15,15 @@ import { a, ask, type Here, onOpenNetwork, onPool } from "./support/stories.js"
 const ping = (lease: Lease.Lease) => lease.settle(Lease.Reusable())
 
 describe("Settling", () => {
+  it.effect("with a reason of one's own for every connection does not make the count by reason grow for ever", () =>
+    onOpenNetwork({}, function* ({ pool }) {
+      for (let i = 0; i < 100; i++) (yield* pool.lease(a)).settle(Lease.Broken(`Reason${i}`))
+      const { closed } = yield* pool.stats
+      assert.strictEqual(Object.keys(closed).length, 65)
+      assert.deepStrictEqual([closed.Reason0, closed.Reason63, closed.Reason64, closed.Other], [1, 1, undefined, 36])
+    })
+  )
+
   it.effect("only the first call counts, whatever the later ones say", () =>
     onOpenNetwork({ maxConnectionsPerHost: 1 }, function* ({ network, pool }) {
       const lease = yield* pool.lease(a)

@@ -61,7 +61,13 @@ export const make = (
       settle: (connection, settlement) => Effect.sync(() => pool.leaseOf(connection)?.settle(settlement)),
       stats: Effect.sync(() => Snapshot.stats(pool.state, pool.hosts.size)),
       hostStats: Effect.map(Ref.get(pool.hosts.ref), HashMap.map(Snapshot.hostStats)),
-      events: Stream.unwrapScoped(Effect.map(pool.events.subscribe, (queue) => Stream.fromQueue(queue))),
+      events: Stream.unwrapScoped(
+        Effect.map(pool.events.subscribe, (queue) =>
+          pool.state.phase === "Closed"
+            ? Stream.empty
+            : Stream.takeUntil(Stream.fromQueue(queue), (event) => event._tag === "Drained")
+        )
+      ),
       subscribe: pool.events.subscribe,
       cleanup: Effect.sync(() => pool.decide((now, out) => Upkeep.cleanup(pool.state, now, out))),
       clear: Effect.sync(() => pool.decide((now, out) => Upkeep.clear(pool.state, "Cleared", now, out))),

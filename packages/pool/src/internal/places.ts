@@ -125,7 +125,7 @@ export const discard = (state: PoolState, entry: Entry, reason: string, now: num
   host.entries.delete(entry)
   state.expiries.remove(entry)
   state.open--
-  state.closed.set(reason, (state.closed.get(reason) ?? 0) + 1)
+  countClosed(state, reason)
   out.push({ _tag: "Destroy", entry, reason })
   if (state.observed) {
     out.push({
@@ -141,6 +141,14 @@ export const discard = (state: PoolState, entry: Entry, reason: string, now: num
     })
   }
   review(state, host)
+}
+
+/** Reasons counted by name; whoever settles leases may bring reasons of its own, and a count must not grow for ever. */
+export const maxReasons = 64
+
+const countClosed = (state: PoolState, reason: string): void => {
+  const name = state.closed.has(reason) || state.closed.size < maxReasons ? reason : "Other"
+  state.closed.set(name, (state.closed.get(name) ?? 0) + 1)
 }
 
 /** Why an idle connection may not be used any more; undefined if it may. */
