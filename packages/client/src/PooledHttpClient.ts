@@ -264,8 +264,8 @@ export const forEachChunk: {
 )
 
 /**
- * The body a piece a call; `None` is its end. Whoever stops before the end should be interrupted or run under
- * `HttpClient.withScope`, or the connection waits for the garbage collector.
+ * The body a piece a call; `None` is its end. Interrupting a call that waits gives the body up. Whoever may stop between
+ * two calls runs under `HttpClient.withScope`, or the connection waits for the garbage collector.
  *
  * @since 0.1.0
  * @category accessors

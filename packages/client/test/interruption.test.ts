@@ -1,11 +1,13 @@
-import { HttpClient, HttpClientRequest } from "@effect/platform"
+import { HttpClient, HttpClientRequest, type HttpClientResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
+import { PooledHttpClient } from "@hotaru/client"
 import { ConnectionPool } from "@hotaru/pool"
 import { FakeNetwork, ScriptedServer, Sweep, Wire } from "@hotaru/testing"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { clientLayer, type Env, get, post, socketNumber } from "./support.js"
+import * as TestClock from "effect/TestClock"
+import { clientLayer, type Env, get, kindOf, post, socketNumber } from "./support.js"
 
 /** What an interrupted operation may leave behind: nothing on lease, nobody in line, no dial that nobody waits for. */
 const leaks = Effect.gen(function* () {
@@ -93,6 +95,61 @@ describe("an interruption at any moment leaves nothing behind", () => {
         small
       ),
     60_000
+  )
+})
+
+describe("an interruption of a reader, at any step of its way to the wait, leaves no body claimed and unread", () => {
+  const readers: ReadonlyArray<
+    readonly [string, (response: HttpClientResponse.HttpClientResponse) => Effect.Effect<unknown, unknown>]
+  > = [
+    ["text", (response) => response.text],
+    ["stream", (response) => Stream.runDrain(response.stream)],
+    ["forEachChunk", (response) => PooledHttpClient.forEachChunk(response, () => {})],
+    ["pull", (response) => PooledHttpClient.pull(response)]
+  ]
+  const server = ScriptedServer.always(Wire.head({ headers: { "content-length": "600000" } }))
+
+  for (const [name, read] of readers) {
+    it.effect(
+      name,
+      () =>
+        Effect.gen(function* () {
+          const network = yield* FakeNetwork.FakeNetwork
+          const budget = 16
+          for (let steps = 0; steps <= budget; steps++) {
+            for (let delay = 0; delay < 5; delay++) {
+              const response = yield* execute(get())
+              let reading = read(response)
+              for (let i = 0; i < steps; i++)
+                reading = Effect.zipRight(
+                  Effect.sync(() => {}),
+                  reading
+                )
+              const fiber = yield* Effect.fork(Effect.withMaxOpsBeforeYield(reading, budget))
+              for (let i = 0; i < delay; i++) yield* Effect.promise(() => Promise.resolve())
+              yield* Fiber.interrupt(fiber)
+            }
+          }
+          yield* network.settle
+          // Those that were interrupted before they claimed the body are left to `unreadBodyTimeout`.
+          yield* TestClock.adjust("31 seconds")
+          assert.deepStrictEqual(yield* leaks, [])
+        }).pipe(Effect.provide(clientLayer(server))),
+      60_000
+    )
+  }
+
+  it.effect("and another who waits for the same pieces is told", () =>
+    Effect.gen(function* () {
+      const network = yield* FakeNetwork.FakeNetwork
+      const response = yield* execute(get())
+      const first = yield* Effect.fork(PooledHttpClient.pull(response))
+      const second = yield* Effect.fork(Effect.flip(PooledHttpClient.pull(response)))
+      yield* network.settle
+      yield* Fiber.interrupt(first)
+      const error = yield* Fiber.join(second)
+      assert.strictEqual(error._tag === "Some" && kindOf(error.value), "ResponseError Decode BodyAbandoned")
+    }).pipe(Effect.provide(clientLayer(server)))
   )
 })
 

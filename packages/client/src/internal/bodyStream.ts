@@ -14,25 +14,25 @@ import { end, type Taken } from "./bodyContract.js"
 import type { PooledResponse } from "./response.js"
 import { responseError } from "./translate.js"
 
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
 /** Waits until something lies ready, then takes all of it. The fast path takes it without waiting. */
 const taken = (self: PooledResponse): Effect.Effect<Taken> =>
   Effect.suspend(() => {
     const now = self.body.take()
-    return now === undefined ? wait(self, taken(self)) : Exit.succeed(now)
+    if (now !== undefined) return Exit.succeed(now)
+    return Effect.uninterruptibleMask((restore) => Effect.zipRight(ready(self, restore), restore(taken(self))))
   })
 
-const wait = <A, E>(self: PooledResponse, next: Effect.Effect<A, E>): Effect.Effect<A, E> => {
-  const ready = Effect.async<void>((resume) => self.body.onReady(() => resume(Exit.void)))
-  return Effect.uninterruptibleMask((restore) =>
-    Effect.matchCauseEffect(restore(ready), {
-      onFailure: (cause) => {
-        self.body.leave(undefined)
-        return Effect.failCause(cause)
-      },
-      onSuccess: () => restore(next)
-    })
-  )
-}
+/** To be run uninterruptibly. */
+const ready = (self: PooledResponse, restore: Restore): Effect.Effect<void> =>
+  Effect.matchCauseEffect(restore(Effect.async<void>((resume) => self.body.onReady(() => resume(Exit.void)))), {
+    onFailure: (cause) => {
+      self.body.leaveStream()
+      return Effect.failCause(cause)
+    },
+    onSuccess: () => Effect.void
+  })
 
 type Out = Channel.Channel<Chunk.Chunk<Uint8Array>, unknown, ResponseError, unknown, void, unknown>
 
@@ -69,24 +69,26 @@ const collected = (self: PooledResponse): Out =>
 const whole = (self: PooledResponse): Effect.Effect<Uint8Array, ResponseError> =>
   Effect.map(self.arrayBuffer, (buffer) => new Uint8Array(buffer))
 
-/** A piece a call. */
+/** A piece a call. Only its wait can be interrupted: between a claim and a wait nobody would give the body up. */
 export const pull = (self: PooledResponse): Effect.Effect<Uint8Array, Option.Option<ResponseError>> =>
-  Effect.suspend(() => {
-    const begun = self.body.beginPull()
-    if (begun === "CollectedEnd") return Exit.fail(Option.none())
-    if (begun === "Collected") {
-      return Effect.flatMap(Effect.mapError(whole(self), Option.some), (bytes) =>
-        bytes.length === 0 ? Exit.fail(Option.none()) : Exit.succeed(bytes)
-      )
-    }
-    if (begun !== "Live") return Effect.fail(Option.some(responseError(self, begun)))
-    return one(self)
-  })
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      const begun = self.body.beginPull()
+      if (begun === "CollectedEnd") return Exit.fail(Option.none())
+      if (begun === "Collected") {
+        return Effect.flatMap(Effect.mapError(restore(whole(self)), Option.some), (bytes) =>
+          bytes.length === 0 ? Exit.fail(Option.none()) : Exit.succeed(bytes)
+        )
+      }
+      if (begun !== "Live") return Effect.fail(Option.some(responseError(self, begun)))
+      return one(self, restore)
+    })
+  )
 
-const one = (self: PooledResponse): Effect.Effect<Uint8Array, Option.Option<ResponseError>> =>
+const one = (self: PooledResponse, restore: Restore): Effect.Effect<Uint8Array, Option.Option<ResponseError>> =>
   Effect.suspend(() => {
     const now = self.body.takeOne()
-    if (now === undefined) return wait(self, one(self))
+    if (now === undefined) return Effect.zipRight(ready(self, restore), one(self, restore))
     if (now === end) return Exit.fail(Option.none())
     return now instanceof Uint8Array ? Exit.succeed(now) : Effect.fail(Option.some(responseError(self, now)))
   })
@@ -96,18 +98,24 @@ export const forEachChunk = <E, R>(
   self: PooledResponse,
   f: (chunk: Uint8Array) => void | Effect.Effect<unknown, E, R>
 ): Effect.Effect<void, ResponseError | E, R> =>
-  Effect.suspend(() => {
-    const begun = self.body.beginStream()
-    if (begun === "Collected")
-      return Effect.flatMap(whole(self), (bytes) => (bytes.length === 0 ? Effect.void : run(f, [bytes], 0)))
-    if (begun !== "Live") return Effect.fail(responseError(self, begun))
-    const loop: Effect.Effect<void, ResponseError | E, R> = Effect.flatMap(taken(self), (pieces) => {
-      if (pieces === end) return Effect.void
-      if (pieces instanceof Error) return Effect.fail(responseError(self, pieces))
-      return Effect.zipRight(run(f, pieces, 0), loop)
+  // The claim and what gives it up are one step: between them no interruption can come.
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend((): Effect.Effect<void, ResponseError | E, R> => {
+      const begun = self.body.beginStream()
+      if (begun === "Collected") {
+        return restore(Effect.flatMap(whole(self), (bytes) => (bytes.length === 0 ? Effect.void : run(f, [bytes], 0))))
+      }
+      if (begun !== "Live") return Effect.fail(responseError(self, begun))
+      const loop: Effect.Effect<void, ResponseError | E, R> = Effect.flatMap(taken(self), (pieces) => {
+        if (pieces === end) return Effect.void
+        if (pieces instanceof Error) return Effect.fail(responseError(self, pieces))
+        return Effect.zipRight(run(f, pieces, 0), loop)
+      })
+      return Effect.onExit(restore(loop), () =>
+        Effect.sync(() => self.body.abandon("its reader stopped before it ended", false))
+      )
     })
-    return Effect.onExit(loop, () => Effect.sync(() => self.body.abandon("its reader stopped before it ended", false)))
-  })
+  )
 
 const run = <E, R>(
   f: (chunk: Uint8Array) => void | Effect.Effect<unknown, E, R>,

@@ -102,7 +102,7 @@ const wait = <A>(
     return Effect.uninterruptibleMask((restore) =>
       Effect.matchCauseEffect(restore(whole), {
         onFailure: (cause) => {
-          self.body.leave(collector)
+          if (collector !== undefined) self.body.leave(collector)
           return Effect.failCause(cause)
         },
         onSuccess: (result) => finish(self, result, decode)

@@ -172,30 +172,29 @@ export class ResponseBody {
       if (this.collectors.length === 0) this.abandon(`it is over ${limitName}`, false)
       return error
     }
+    if (state === "Open") return undefined
     if (this.use === "Unread") this.begin("Collected")
-    if (state === "Complete") return this.received > limit ? this.over(limitName, limit) : this.whole()
-    this.unpause()
-    return undefined
+    return this.received > limit ? this.over(limitName, limit) : this.whole()
   }
 
+  /** Claims the body and waits for all of it. Not before: whoever is interrupted on the way here has claimed nothing. */
   wait(collector: Collector): void {
-    if (!this.isOpen) {
-      const result = this.collect(collector.limit, collector.limitName)
-      if (result !== undefined) collector.resume(result)
-      return
-    }
+    const result = this.collect(collector.limit, collector.limitName)
+    if (result !== undefined) return collector.resume(result)
+    if (this.use === "Unread") this.begin("Collected")
+    this.unpause()
     this.collectors.push(collector)
     this.watch()
   }
 
-  /** A reader was interrupted while it waited. The others, if any, go on. */
-  leave(collector: Collector | undefined): void {
-    if (collector === undefined) {
-      this.ready = undefined
-    } else {
-      this.collectors = this.collectors.filter((one) => one !== collector)
-      if (this.collectors.length > 0) return
-    }
+  /** A collector was interrupted while it waited. The others, if any, go on. */
+  leave(collector: Collector): void {
+    this.collectors = this.collectors.filter((one) => one !== collector)
+    if (this.collectors.length === 0) this.leaveStream()
+  }
+
+  /** A reader of pieces was interrupted while it waited; others that wait for the same pieces are told. */
+  leaveStream(): void {
     this.abandon("its reader was interrupted", true)
   }
 
