@@ -241,7 +241,7 @@ export class Reader implements BodySource {
   }
 
   private onChunk(bytes: Uint8Array): void {
-    if (this.state === "Body") return this.body!.push(this.lease.connection.keep(bytes))
+    if (this.state === "Body") return this.body!.push(bytes, this.lease.connection)
     this.drained += bytes.length
     if (this.drained > this.plan.limits.bodyDrainBytes) this.host.settle(Lease.Broken("BodyNotDrained"))
   }

@@ -6,10 +6,11 @@
  *
  * @internal
  */
+import type { Connection } from "@hotaru/pool/Connection"
 import type { Deadline } from "@hotaru/pool/Deadlines"
 import * as ExchangeError from "../ExchangeError.js"
 import { type BodySource, type Collector, end, type Taken } from "./bodyContract.js"
-import { concat } from "./bytes.js"
+import { Pieces } from "./pieces.js"
 import type { Limits } from "./safety.js"
 
 /**
@@ -18,7 +19,7 @@ import type { Limits } from "./safety.js"
 type Use = "Unread" | "Collected" | "Streamed" | "Pulled"
 
 export class ResponseBody {
-  private chunks: Array<Uint8Array> = []
+  private readonly pieces = new Pieces()
   private buffered = 0
   /** Bytes that have come. */
   received = 0
@@ -45,17 +46,20 @@ export class ResponseBody {
 
   /** The whole body, if it was collected: for showing a response without touching it. */
   get collected(): Uint8Array | undefined {
-    return this.use === "Collected" && this.state === "Complete" ? this.whole() : undefined
+    return this.use === "Collected" && this.state === "Complete" ? this.pieces.whole() : undefined
   }
 
   // --- the exchange's side ---
 
-  /** Bytes that stay as they are. */
-  push(bytes: Uint8Array): void {
-    this.received += bytes.length
+  /**
+   * A piece has come.
+   * @param lender makes bytes that stay out of those that are lent.
+   */
+  push(lent: Uint8Array, lender: Pick<Connection, "keep">): void {
+    this.received += lent.length
     if (this.state !== "Open") return
-    this.chunks.push(bytes)
-    this.buffered += bytes.length
+    if (!this.pieces.gather(lent)) this.pieces.add(lender.keep(lent))
+    this.buffered += lent.length
   }
 
   complete(): void {
@@ -67,7 +71,7 @@ export class ResponseBody {
     if (this.state !== "Open") return
     this.state = error
     if (keep) return
-    this.chunks = []
+    this.pieces.clear()
     this.buffered = 0
   }
 
@@ -86,7 +90,7 @@ export class ResponseBody {
     if (this.collectors.length > 0) {
       this.refuseSmallCollectors()
     } else {
-      if (this.chunks.length > 0) this.signal()
+      if (!this.pieces.isEmpty) this.signal()
       if (this.buffered >= this.limits.readAhead && !this.paused && this.isOpen) {
         this.paused = true
         this.source.pauseReading()
@@ -130,8 +134,7 @@ export class ResponseBody {
   take(): Taken | undefined {
     const nothing = this.checkStream()
     if (nothing !== "Some") return nothing
-    const taken = this.chunks
-    this.chunks = []
+    const taken = this.pieces.take()
     this.buffered = 0
     this.unpause()
     return taken
@@ -141,15 +144,15 @@ export class ResponseBody {
   takeOne(): Uint8Array | typeof end | ExchangeError.ExchangeError | undefined {
     const nothing = this.checkStream()
     if (nothing !== "Some") return nothing
-    const taken = this.chunks.shift()!
+    const taken = this.pieces.takeOne()!
     this.buffered -= taken.length
-    if (this.chunks.length === 0) this.unpause()
+    if (this.pieces.isEmpty) this.unpause()
     return taken
   }
 
   /** Calls once when `take` is worth another try. */
   onReady(resume: () => void): void {
-    if (!this.isOpen || this.chunks.length > 0) return resume()
+    if (!this.isOpen || !this.pieces.isEmpty) return resume()
     const before = this.ready
     this.ready =
       before === undefined
@@ -174,7 +177,7 @@ export class ResponseBody {
     }
     if (state === "Open") return undefined
     if (this.use === "Unread") this.begin("Collected")
-    return this.received > limit ? this.over(limitName, limit) : this.whole()
+    return this.received > limit ? this.over(limitName, limit) : this.pieces.whole()
   }
 
   /** Claims the body and waits for all of it. Not before: whoever is interrupted on the way here has claimed nothing. */
@@ -213,11 +216,11 @@ export class ResponseBody {
     const limit = this.limits.maxStreamSize
     if (this.received > limit || (this.isOpen && this.contentLength !== undefined && this.contentLength > limit)) {
       const error = this.over("maxStreamSize", limit)
-      this.chunks = []
+      this.pieces.clear()
       this.abandon("it is over maxStreamSize", false)
       return error
     }
-    if (this.chunks.length > 0) return "Some"
+    if (!this.pieces.isEmpty) return "Some"
     if (this.state === "Complete") return end
     if (this.state !== "Open") return this.state
     this.unpause()
@@ -242,13 +245,8 @@ export class ResponseBody {
     ready()
   }
 
-  private whole(): Uint8Array {
-    if (this.chunks.length !== 1) this.chunks = [concat(this.chunks)]
-    return this.chunks[0]!
-  }
-
   private checked(collector: Collector): Uint8Array | ExchangeError.ExchangeError {
-    return this.received > collector.limit ? this.over(collector.limitName, collector.limit) : this.whole()
+    return this.received > collector.limit ? this.over(collector.limitName, collector.limit) : this.pieces.whole()
   }
 
   private refuseSmallCollectors(): void {
