@@ -1,7 +1,7 @@
 import { HttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { HttpSafety, PooledHttpClient } from "@hotaru/client"
-import { PoolError } from "@hotaru/pool"
+import { ConnectionPool, PoolError } from "@hotaru/pool"
 import { FakeNetwork, ScriptedServer, Wire } from "@hotaru/testing"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -95,6 +95,36 @@ describe("time limits", () => {
       yield* network.settle
       assert.strictEqual(network.open.length, 0)
     }).pipe(HttpSafety.withLimits({ requestTimeout: "1 second" }), serving)
+  )
+})
+
+describe("requestTimeout", () => {
+  it.effect("bounds the request that is made again as well, when the connection dies at the very end of the time", () =>
+    Effect.gen(function* () {
+      const network = yield* FakeNetwork.FakeNetwork
+      const first = yield* Effect.fork(text)
+      yield* network.poll
+      const socket = network.sockets[0]!
+      socket.send(Wire.ok())
+      yield* Fiber.join(first)
+      yield* network.poll
+      const second = yield* Effect.fork(text)
+      yield* Effect.yieldNow()
+      network.park()
+      yield* TestClock.adjust("1 second")
+      // The time is up, the event loop has not polled yet, and this is a reason to try again.
+      socket.end()
+      assert.strictEqual(network.dials.length, 2)
+      yield* network.poll
+      const exit = yield* Fiber.poll(second)
+      const error = yield* Effect.flip(Effect.flatten(exit))
+      assert.include(String(error), "requestTimeout = 1000 ms")
+      const stats = yield* (yield* ConnectionPool.ConnectionPool).stats
+      assert.deepStrictEqual([stats.staleRetries, stats.pendingAcquires, stats.activeConnections], [1, 0, 0])
+    }).pipe(
+      HttpSafety.withLimits({ requestTimeout: "1 second" }),
+      Effect.provide(clientLayer(undefined, { manualTurns: true }))
+    )
   )
 })
 

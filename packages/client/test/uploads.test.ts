@@ -1,7 +1,7 @@
-import { HttpClient, HttpClientRequest } from "@effect/platform"
+import { HttpBody, HttpClient, HttpClientRequest } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { HttpSafety } from "@hotaru/client"
-import { ConnectionPool } from "@hotaru/pool"
+import { type Connection, ConnectionPool } from "@hotaru/pool"
 import { FakeNetwork, ScriptedServer, Wire } from "@hotaru/testing"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -97,6 +97,37 @@ describe("a streamed upload", () => {
       }).pipe(serving)
     )
   }
+
+  it.effect(
+    "is not begun on a connection that took nothing of the head, so that sending it again sends all of it",
+    () =>
+      Effect.gen(function* () {
+        const network = yield* FakeNetwork.FakeNetwork
+        yield* text(post("/first"))
+        const connection = network.sockets[0]!.connection as Connection.Connection & { isOpen: boolean }
+        // As a socket of Node whose first write fails in the call itself: not a byte was taken.
+        connection.write = () => {
+          connection.isOpen = false
+          return true
+        }
+        const once = new ReadableStream<Uint8Array>({
+          start: (controller) => {
+            controller.enqueue(new TextEncoder().encode("only once"))
+            controller.close()
+          }
+        })
+        const request = post("/second").pipe(HttpClientRequest.setBody(HttpBody.raw(once)))
+        const fiber = yield* Effect.fork(text(request))
+        yield* network.settle
+        // What the producer gives is read in the event loop of its own.
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        connection.receiver.onWriteError?.(new Error("EPIPE"))
+        yield* TestClock.adjust("250 millis")
+        assert.strictEqual(yield* Fiber.join(fiber), "only once")
+      }).pipe(
+        Effect.provide(clientLayer(ScriptedServer.make((request) => Wire.ok(new TextDecoder().decode(request.body)))))
+      )
+  )
 
   it.effect("is interrupted with its request, and its producer with it", () =>
     Effect.gen(function* () {

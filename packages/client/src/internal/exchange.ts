@@ -16,7 +16,8 @@ import * as Exit from "effect/Exit"
 import type * as Runtime from "effect/Runtime"
 import type * as ExchangeError from "../ExchangeError.js"
 import * as Failures from "./failures.js"
-import { type Answer, type Failure, Reader, type ReaderHost } from "./reader.js"
+import { Reader } from "./reader.js"
+import type { Answer, Failure, ReaderHost } from "./readerContract.js"
 import { type Plan, reencode } from "./requestHead.js"
 import { Sender, type SenderHost } from "./sender.js"
 
@@ -254,8 +255,11 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
   }
 
   private onRequestTimeout(millis: number): void {
-    const expire = () => this.fail(Failures.timeout(this.progress(), "requestTimeout", millis))
-    if (this.stage === "Exchanging") this.reader!.afterTurn(() => true, expire)
-    else if (this.stage !== "Settled") expire()
+    // Not the reader's turn: an exchange that is made again on another connection meanwhile is as late.
+    const expire = () => {
+      if (this.stage !== "Settled") this.fail(Failures.timeout(this.progress(), "requestTimeout", millis))
+    }
+    if (this.stage === "Exchanging") this.lease!.connection.onTurn(expire)
+    else expire()
   }
 }

@@ -83,8 +83,9 @@ export class Sender implements UploadSink {
       if (one !== undefined) return this.finish(this.connection.write(one))
     }
     const more = this.connection.write(text)
-    // The answer to a head may already have come, or the connection may have broken, within the write.
-    if (this.state !== "Sending") return
+    // The answer to a head may already have come, or the connection may have broken, within the write. A body that was
+    // not begun can be sent on another connection, whatever it is.
+    if (this.state !== "Sending" || !this.connection.isOpen) return
     if (body._tag === "Empty") this.finish(more)
     else this.sendBody()
   }
