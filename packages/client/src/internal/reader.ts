@@ -9,40 +9,15 @@ import type { ResponseDecoder } from "@hotaru/http1/ResponseDecoder"
 import type { EndKind } from "@hotaru/pool/Connection"
 import type { Deadline, Deadlines } from "@hotaru/pool/Deadlines"
 import * as Lease from "@hotaru/pool/Lease"
-import type { AcquireError } from "@hotaru/pool/PoolError"
 import type * as ExchangeError from "../ExchangeError.js"
 import type { BodySource } from "./bodyContract.js"
 import * as Decoders from "./decoders.js"
 import * as Failures from "./failures.js"
+import type { Failure, ReaderHost } from "./readerContract.js"
 import type { Plan } from "./requestHead.js"
 import { ResponseBody } from "./responseBody.js"
 import * as Rules from "./rules.js"
 import type { Sender } from "./sender.js"
-
-export type Failure = ExchangeError.ExchangeError | AcquireError
-
-/** What an exchange ends its first half with: the head of the answer, and the body behind it. */
-export interface Answer {
-  readonly head: Head
-  readonly body: ResponseBody
-  readonly lease: Lease.Lease
-  /** Why the answer is not handed out, if it is not. */
-  readonly refused: ExchangeError.ExchangeError | undefined
-}
-
-/** What the receiving half asks of its exchange. */
-export interface ReaderHost {
-  readonly deadlines: Deadlines
-  progress(): ExchangeError.Progress
-  /** Whether the connection had carried a request before and this one was not sent again yet. */
-  readonly mayRetry: boolean
-  retry(error: ExchangeError.ExchangeError, settlement: Lease.Settlement): void
-  /** The peer does not know `expect`: the request is made again without. */
-  dropExpectation(settlement: Lease.Settlement): void
-  answered(answer: Answer): void
-  settle(settlement: Lease.Settlement): void
-  fail(error: Failure): void
-}
 
 /** How long an answer may take to come after a write failed: a peer that refuses an upload answers and closes. */
 const answerAfterWriteError = 250

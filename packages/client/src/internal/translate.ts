@@ -8,7 +8,7 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import type { ConnectError, InvalidUrl } from "@hotaru/pool/PoolError"
 import { cheaply } from "./cheaply.js"
-import type { Failure } from "./reader.js"
+import type { Failure } from "./readerContract.js"
 
 /**
  * `Transport` is what `HttpClient.retryTransient` sends again, whatever the method; `Encode` it leaves alone, because

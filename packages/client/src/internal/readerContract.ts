@@ -1,0 +1,36 @@
+/**
+ * What passes between an exchange and its receiving half.
+ *
+ * @internal
+ */
+import type { Head } from "@hotaru/http1/Http1Event"
+import type { Deadlines } from "@hotaru/pool/Deadlines"
+import type * as Lease from "@hotaru/pool/Lease"
+import type { AcquireError } from "@hotaru/pool/PoolError"
+import type * as ExchangeError from "../ExchangeError.js"
+import type { ResponseBody } from "./responseBody.js"
+
+export type Failure = ExchangeError.ExchangeError | AcquireError
+
+/** What an exchange ends its first half with: the head of the answer, and the body behind it. */
+export interface Answer {
+  readonly head: Head
+  readonly body: ResponseBody
+  readonly lease: Lease.Lease
+  /** Why the answer is not handed out, if it is not. */
+  readonly refused: ExchangeError.ExchangeError | undefined
+}
+
+/** What the receiving half asks of its exchange. */
+export interface ReaderHost {
+  readonly deadlines: Deadlines
+  progress(): ExchangeError.Progress
+  /** Whether the connection had carried a request before and this one was not sent again yet. */
+  readonly mayRetry: boolean
+  retry(error: ExchangeError.ExchangeError, settlement: Lease.Settlement): void
+  /** The peer does not know `expect`: the request is made again without. */
+  dropExpectation(settlement: Lease.Settlement): void
+  answered(answer: Answer): void
+  settle(settlement: Lease.Settlement): void
+  fail(error: Failure): void
+}
