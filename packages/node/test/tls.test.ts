@@ -1,6 +1,7 @@
+import { HttpClient } from "@effect/platform"
 import { assert, beforeAll, describe, it } from "@effect/vitest"
-import { NodeConnector, NodeTls } from "@hotaru/node"
-import { ConnectionKey } from "@hotaru/pool"
+import { NodeConnector, NodePooledHttpClient, NodeTls } from "@hotaru/node"
+import { ConnectionKey, type PoolError } from "@hotaru/pool"
 import { Effect, Equal, Logger, Queue, Redacted } from "effect"
 import { type Certificates, certificates } from "./support/certificates.js"
 import { names, noSocketsLeft, refusal, secure } from "./support/dialling.js"
@@ -199,10 +200,32 @@ describe("a TLS dial that fails", () => {
       const connection = yield* (yield* trusting).connect(secure(port))
       const recorder = record(connection)
       yield* recorder.saw("error")
-      assert.strictEqual((recorder.causes[0] as { code?: string }).code, "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED")
+      const cause = recorder.causes[0] as PoolError.ConnectError
+      assert.strictEqual(cause._tag, "ConnectError")
+      assert.strictEqual(cause.phase, "tls")
+      assert.strictEqual(cause.code, "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED")
+      assert.include(cause.message, "at 127.0.0.1 (tls): tlsv13 alert certificate required (ERR_SSL_")
       assert.deepStrictEqual(recorder.openAtEvent, [false])
     })
   )
+
+  for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+    it.scoped(`fails a request whose client certificate is missing with ConnectError in tls (${version})`, () =>
+      Effect.gen(function* () {
+        const { port } = yield* listenTls({ ...certs.server, ca: certs.ca.cert, requestCert: true })
+        const tls = { ca: certs.ca.cert, maxVersion: version }
+        const error = yield* Effect.flip(HttpClient.get(`https://127.0.0.1:${port}/`)).pipe(
+          Effect.provide(NodePooledHttpClient.layer({ connector: { tls }, drainTimeout: 0 }))
+        )
+        const cause = error.cause as PoolError.ConnectError
+        assert.deepStrictEqual(
+          [error._tag, error.reason, cause._tag, cause.phase],
+          ["RequestError", "Transport", "ConnectError", "tls"]
+        )
+        assert.match(cause.detail, /^[a-z0-9 ]+alert[a-z ]+\(ERR_SSL_[A-Z0-9_]+\)$/)
+      })
+    )
+  }
 
   it.scoped("leaves no socket open", () =>
     Effect.gen(function* () {

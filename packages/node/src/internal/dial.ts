@@ -11,7 +11,7 @@ import type { ConnectError } from "@hotaru/pool/PoolError"
 import * as Cause from "effect/Cause"
 import { type Address, type FamilyPreference, inDialOrder } from "./addresses.js"
 import type { SocketSettings, Target, TlsTarget } from "./attempt.js"
-import { type AttemptFailure, isOurs, ofAttempts, ofDefect, ofLookup, refused } from "./dialErrors.js"
+import { type AttemptFailure, isAlert, isOurs, ofAttempts, ofDefect, ofLookup, refused } from "./dialErrors.js"
 import type { Failures } from "./failures.js"
 import type { Answer, Lookups } from "./lookups.js"
 import { Race } from "./race.js"
@@ -127,6 +127,8 @@ export class Dial {
   onWon(connection: SocketConnection): void {
     this.connection = connection
     const { remoteAddress, remotePort } = connection.facts
+    const tls = this.tls()
+    if (tls !== undefined) connection.explain = alertsOf(this.key, tls, remoteAddress ?? this.key.host)
     if (remoteAddress !== undefined && remotePort !== undefined)
       this.dialler.failures.clear(placeOf(remoteAddress, remotePort))
     this.owner.onOpened(connection)
@@ -145,5 +147,14 @@ export class Dial {
     this.owner.onFailed(error)
   }
 }
+
+/** TLS 1.3 refuses a client's certificate after the handshake, as far as the client can see it: the dial failed late. */
+const alertsOf =
+  (key: ConnectionKey, { identity, place }: TlsTarget, address: string) =>
+  (cause: unknown): unknown => {
+    if (!isAlert(cause)) return cause
+    identity.sessions.drop(place)
+    return ofAttempts(key, [{ phase: "tls", address, cause }])
+  }
 
 const placeOf = (address: string, port: number): string => `${address}|${port}`

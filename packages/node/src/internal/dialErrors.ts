@@ -59,8 +59,16 @@ export const isOurs = (cause: unknown): boolean => {
   return code !== undefined && ours.has(code)
 }
 
+/** Whether the peer's TLS said no. */
+export const isAlert = (cause: unknown): cause is Error => {
+  const code = codeOf(cause)
+  return cause instanceof Error && code !== undefined && code.startsWith("ERR_SSL_") && code.includes("_ALERT_")
+}
+
 const inWords = (cause: Error): string => {
   const code = codeOf(cause)
+  // OpenSSL's message is a line of its source; its reason is what happened.
+  if (isAlert(cause) && "reason" in cause && typeof cause.reason === "string") return `${cause.reason} (${code})`
   const known = code === undefined ? undefined : words[code]
   // A TLS failure's own message says more than the code it borrows (a reset, mostly).
   return known === undefined || (code === "ECONNRESET" && cause.message.includes("TLS"))

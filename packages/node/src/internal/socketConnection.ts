@@ -29,6 +29,8 @@ export class SocketConnection implements Connection {
   bytesWritten = 0
 
   readonly turn = turn
+  /** What an error means that comes before the first byte of the peer's: a refusal that follows the handshake, perhaps. */
+  explain: ((cause: unknown) => unknown) | undefined = undefined
   private socket: Net.Socket | undefined
   private told: Receiver | undefined
   /** What this socket reads into; undefined once given away, until the read is over. */
@@ -155,13 +157,14 @@ export class SocketConnection implements Connection {
   private failed(socket: Net.Socket, cause: unknown): void {
     if (this.destroyed || this.ending !== undefined) return
     this.isOpen = false
-    if (socket.destroyed || !isWriteError(socket, cause)) return this.over({ _tag: "Error", cause })
+    const meant = this.bytesRead === 0 && this.explain !== undefined ? this.explain(cause) : cause
+    if (socket.destroyed || !isWriteError(socket, cause)) return this.over({ _tag: "Error", cause: meant })
     // Only writing failed: an answer may have arrived before, and is still to be read.
     this.writesFailed = true
     forgetWriteError(socket)
     const { told } = this
-    if (told?.onWriteError !== undefined) told.onWriteError(cause)
-    else onTurn(() => this.over({ _tag: "Error", cause }))
+    if (told?.onWriteError !== undefined) told.onWriteError(meant)
+    else onTurn(() => this.over({ _tag: "Error", cause: meant }))
   }
 
   private over(ending: Ending): void {
