@@ -1,6 +1,7 @@
 import { HttpClient, HttpClientError, HttpClientRequest } from "@effect/platform"
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { closedPort, serve } from "./support/LoopbackServer.js"
 import { overPeers } from "./support/peers.js"
@@ -100,11 +101,11 @@ overPeers("errors", (behaves) => {
       behaves(
         `${what} cut short by ${how === "end" ? "an end" : "a reset"} fails every accessor`,
         Effect.gen(function* () {
+          let reset = (): void => {}
           const server = yield* serve((_, reply) => {
             reply.raw(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n${half}`)
-            // Behind the bytes: a reset that overtakes them is the case of a reset before the head.
             if (how === "end") reply.end()
-            else setTimeout(() => reply.reset(), 20)
+            else reset = () => reply.reset()
           })
           const accessors = {
             text: (response) => response.text,
@@ -120,7 +121,10 @@ overPeers("errors", (behaves) => {
           >
           for (const [name, accessor] of Object.entries(accessors)) {
             const response = yield* HttpClient.get(server.url)
-            const error = yield* Effect.flip(accessor(response))
+            const reading = yield* Effect.fork(accessor(response))
+            // Only now: a reset that overtakes the bytes is the case of a reset before the head.
+            reset()
+            const error = yield* Effect.flip(Fiber.join(reading))
             assert.instanceOf(error, HttpClientError.ResponseError, name)
             assert.strictEqual(error.reason, "Decode", name)
             assert.strictEqual(error.response.status, 200, name)
