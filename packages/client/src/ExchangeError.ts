@@ -266,6 +266,8 @@ export class ExchangeAborted extends Data.TaggedError("ExchangeAborted")<Progres
 }
 
 /**
+ * Any of them.
+ *
  * @since 0.1.0
  * @category errors
  */

@@ -51,6 +51,8 @@ export interface HttpSafety {
 }
 
 /**
+ * The limits in force where nobody has changed any.
+ *
  * @since 0.1.0
  * @category constructors
  */

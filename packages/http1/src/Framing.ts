@@ -24,30 +24,40 @@ export type Framing =
   | { readonly _tag: "Tunnel" }
 
 /**
+ * The answer ends with its head.
+ *
  * @since 0.1.0
  * @category constructors
  */
 export const noBody: Framing = { _tag: "NoBody" }
 
 /**
+ * The body has so many bytes.
+ *
  * @since 0.1.0
  * @category constructors
  */
 export const length = (length: number): Framing => ({ _tag: "Length", length })
 
 /**
+ * The body comes in chunks.
+ *
  * @since 0.1.0
  * @category constructors
  */
 export const chunked: Framing = { _tag: "Chunked" }
 
 /**
+ * The body ends with the connection.
+ *
  * @since 0.1.0
  * @category constructors
  */
 export const untilClose: Framing = { _tag: "UntilClose" }
 
 /**
+ * What follows is another protocol.
+ *
  * @since 0.1.0
  * @category constructors
  */

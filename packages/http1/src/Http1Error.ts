@@ -55,6 +55,8 @@ export interface Http1Error {
 }
 
 /**
+ * An error, with what is known beside its kind.
+ *
  * @since 0.1.0
  * @category constructors
  */

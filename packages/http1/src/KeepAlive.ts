@@ -48,6 +48,8 @@ const closes: { readonly [R in CloseReason]: KeepAlive } = {
 }
 
 /**
+ * The connection carries nothing more, and why.
+ *
  * @since 0.1.0
  * @category constructors
  */

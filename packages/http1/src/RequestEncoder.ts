@@ -17,24 +17,32 @@ export type BodyFraming =
   | { readonly _tag: "Chunked" }
 
 /**
+ * A request without a body.
+ *
  * @since 0.1.0
  * @category constructors
  */
 export const none: BodyFraming = { _tag: "None" }
 
 /**
+ * A body of so many bytes.
+ *
  * @since 0.1.0
  * @category constructors
  */
 export const length = (length: number): BodyFraming => ({ _tag: "Length", length })
 
 /**
+ * A body in chunks, whose length nobody knows yet.
+ *
  * @since 0.1.0
  * @category constructors
  */
 export const chunked: BodyFraming = { _tag: "Chunked" }
 
 /**
+ * What a request begins with, before it is checked.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -22,6 +22,8 @@ import type { TlsOptions } from "./NodeTls.js"
 import { Resolver, type ResolverShape } from "./Resolver.js"
 
 /**
+ * How sockets are opened. Everything is optional.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -75,6 +77,8 @@ export const make = (options: NodeConnectorOptions = {}): Effect.Effect<Connecto
   })
 
 /**
+ * {@link make} as a layer. Without options it is a constant, which all who provide it share.
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -18,6 +18,8 @@ import * as Internal from "./internal/tlsIdentity.js"
 export type Material = string | Uint8Array
 
 /**
+ * Certificates, keys, trusted roots and what else tells one TLS identity from another.
+ *
  * @since 0.1.0
  * @category models
  */

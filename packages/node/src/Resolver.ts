@@ -34,6 +34,8 @@ export class ResolveError extends Data.TaggedError("ResolveError")<{
 }
 
 /**
+ * What turns a host name into addresses.
+ *
  * @since 0.1.0
  * @category models
  */
