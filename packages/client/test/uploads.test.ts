@@ -143,6 +143,33 @@ describe("a streamed upload", () => {
     }).pipe(serving)
   )
 
+  it.effect(
+    "is interrupted while its iterable is awaited: what can be destroyed is, and nobody waits for the piece",
+    () =>
+      Effect.gen(function* () {
+        const left: Array<string> = []
+        const silent = {
+          [Symbol.asyncIterator]: () => ({
+            next: () => new Promise<never>(() => {}),
+            return: () => {
+              left.push("returned")
+              return Promise.reject(new Error("too late"))
+            }
+          }),
+          destroy: () => {
+            left.push("destroyed")
+          }
+        }
+        const request = post().pipe(HttpClientRequest.setBody(HttpBody.raw(silent)))
+        const fiber = yield* Effect.fork(HttpClient.execute(request))
+        const network = yield* FakeNetwork.FakeNetwork
+        yield* network.settle
+        yield* Fiber.interrupt(fiber)
+        yield* network.settle
+        assert.deepStrictEqual(left, ["destroyed", "returned"])
+      }).pipe(serving)
+  )
+
   it.effect("whose connection takes nothing within bodyTimeout fails", () =>
     Effect.gen(function* () {
       const network = yield* FakeNetwork.FakeNetwork

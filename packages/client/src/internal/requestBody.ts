@@ -97,8 +97,8 @@ const raw = (
     )
   }
   if (typeof value === "object" && Symbol.asyncIterator in value) {
-    // Node's Readable is one of these; leaving the iteration destroys it.
-    return streamOf(toBytes(Stream.fromAsyncIterable(value as AsyncIterable<unknown>, (cause) => cause)), length, false)
+    const iterable = leavable(value as AsyncIterable<unknown>)
+    return streamOf(toBytes(Stream.fromAsyncIterable(iterable, (cause) => cause)), length, false)
   }
   if (typeof value === "object" && Symbol.iterator in value) {
     return streamOf(toBytes(Stream.fromIterable(value as Iterable<unknown>)), length, false)
@@ -112,6 +112,35 @@ const raw = (
     )}`
   })
 }
+
+/**
+ * An iterable that can be left while its next piece is awaited: the `return` of an async generator, Node's `Readable`
+ * among them, otherwise waits for that piece, and whoever leaves waits with it. What can be destroyed is.
+ */
+const leavable = (iterable: AsyncIterable<unknown>): AsyncIterable<unknown> => ({
+  [Symbol.asyncIterator]: () => {
+    const iterator = iterable[Symbol.asyncIterator]()
+    let waiting = false
+    const arrived = () => {
+      waiting = false
+    }
+    return {
+      next: () => {
+        waiting = true
+        const next = iterator.next()
+        next.then(arrived, arrived)
+        return next
+      },
+      return: async () => {
+        if ("destroy" in iterable && typeof iterable.destroy === "function") iterable.destroy()
+        const left = iterator.return?.()
+        if (waiting) left?.catch(() => {})
+        else await left
+        return { done: true, value: undefined }
+      }
+    }
+  }
+})
 
 const isSharedArrayBuffer = (value: unknown): value is SharedArrayBuffer =>
   typeof SharedArrayBuffer !== "undefined" && value instanceof SharedArrayBuffer
