@@ -137,7 +137,8 @@ export const withTarget: {
 /**
  * Follows redirects as RFC 9110 section 15.4 has it: 303 becomes a GET without a body, and so does a POST that met 301
  * or 302; credentials and cookies stay behind when the origin changes; each answer's body is settled before the next
- * request; a loop or more than `maxRedirects` (10) hands out the last answer as it is.
+ * request; a loop, more than `maxRedirects` (10), a location that is not `http:` or `https:` and a body that cannot be
+ * sent twice (a stream or an iterable, with 307 and 308) hand out the last answer as it is.
  *
  * The platform's own `HttpClient.followRedirects` works on this client too; it sends `Authorization` to whatever host
  * `location` names.

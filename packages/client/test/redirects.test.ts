@@ -1,8 +1,9 @@
-import { HttpClient, HttpClientRequest } from "@effect/platform"
+import { HttpBody, HttpClient, HttpClientRequest } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { PooledHttpClient } from "@hotaru/client"
 import { FakeNetwork, ScriptedServer, Wire } from "@hotaru/testing"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { clientLayer, get, post } from "./support.js"
 
 const redirect = (status: number, location: string) => Wire.response({ status, headers: { location }, body: "moved" })
@@ -109,7 +110,7 @@ describe("followRedirects", () => {
       const far = yield* followed((request) => redirect(302, `${request.target}x`), get("/"), 3)
       assert.strictEqual(far.seen.length, 4)
       assert.strictEqual(far.response.status, 302)
-      for (const location of ["http://[", ""]) {
+      for (const location of ["http://[", "", "file:///etc/passwd", "blob:http://a.test/b"]) {
         const nowhere = yield* followed(
           (request) => (request.target === "/a" ? redirect(302, location) : Wire.ok()),
           get("/a")
@@ -119,6 +120,53 @@ describe("followRedirects", () => {
       }
     })
   )
+
+  it.effect("keeps the user info of the caller's URL, for its origin only", () =>
+    Effect.gen(function* () {
+      const { requests } = yield* followed(
+        (request) =>
+          request.target === "/a"
+            ? redirect(302, "/b")
+            : request.target === "/b"
+              ? redirect(302, "http://b.test/c")
+              : Wire.ok(),
+        HttpClientRequest.get("http://ada:secret@a.test/a")
+      )
+      assert.deepStrictEqual(
+        requests.map((request) => request.header("authorization")),
+        ["Basic YWRhOnNlY3JldA==", "Basic YWRhOnNlY3JldA==", undefined]
+      )
+    })
+  )
+
+  const once: ReadonlyArray<readonly [string, () => HttpBody.HttpBody]> = [
+    ["a stream", () => HttpBody.stream(Stream.make(new Uint8Array(3)))],
+    [
+      "a generator",
+      () =>
+        HttpBody.raw(
+          (function* () {
+            yield new Uint8Array(3)
+          })()
+        )
+    ]
+  ]
+  for (const [what, body] of once) {
+    it.effect(`does not send ${what} a second time: 307 is handed out, and 303 followed without it`, () =>
+      Effect.gen(function* () {
+        for (const status of [307, 303]) {
+          const { requests, response } = yield* followed(
+            (request) => (request.target === "/a" ? redirect(status, "/b") : Wire.ok()),
+            HttpClientRequest.setBody(post("/a"), body())
+          )
+          assert.deepStrictEqual(
+            [response.status, requests.map((request) => request.body.length)],
+            status === 307 ? [307, [3]] : [200, [3, 0]]
+          )
+        }
+      })
+    )
+  }
 
   it.effect("gives no body back when it drops one, and asks only once for a plain answer", () =>
     Effect.gen(function* () {

@@ -12,6 +12,7 @@ import * as UrlParams from "@effect/platform/UrlParams"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Predicate from "effect/Predicate"
+import * as RequestBody from "./requestBody.js"
 import { PooledResponse } from "./response.js"
 
 type Client<E, R> = HttpClient.HttpClient.With<E, R>
@@ -64,9 +65,12 @@ const redirected = (
   }
   // RFC 9110 section 10.2.2: a fragment goes along unless the location has one of its own.
   if (to.hash === "") to.hash = from.right.hash
-  // User info in a location would be a way to make this client present credentials of the peer's choice.
-  to.username = ""
-  to.password = ""
+  if (to.protocol !== "http:" && to.protocol !== "https:") return undefined
+  const sameOrigin = to.origin === from.right.origin
+  // User info in a location would be a way to make this client present credentials of the peer's choice; the caller's
+  // own are, like a header's, for their origin.
+  to.username = sameOrigin ? from.right.username : ""
+  to.password = sameOrigin ? from.right.password : ""
   let next = HttpClientRequest.setUrl(request, to)
   const becomesGet =
     response.status === 303
@@ -75,18 +79,17 @@ const redirected = (
   if (becomesGet) {
     next = HttpClientRequest.setBody(HttpClientRequest.setMethod(next, "GET"), HttpBody.empty)
     next = without(next, ofBody)
-  } else if (isSpent(next.body)) {
+  } else if (isSpent(request)) {
     return undefined
   }
-  return to.origin === from.right.origin ? next : without(next, credentials)
+  return sameOrigin ? next : without(next, credentials)
 }
 
-/** A body that was read once and cannot be read again. */
-const isSpent = (body: HttpBody.HttpBody): boolean =>
-  body._tag === "Raw" &&
-  typeof body.body === "object" &&
-  body.body !== null &&
-  (body.body instanceof ReadableStream || Symbol.asyncIterator in body.body)
+/** Whether the body was read once and nothing says that it can be read again: the rule of retries holds here too. */
+const isSpent = (request: HttpClientRequest.HttpClientRequest): boolean => {
+  const body = RequestBody.prepare(request)
+  return !(body instanceof Error) && body._tag === "Stream" && !body.repeatable
+}
 
 const without = (
   request: HttpClientRequest.HttpClientRequest,
