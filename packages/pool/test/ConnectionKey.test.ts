@@ -120,7 +120,7 @@ describe("ConnectionKey, hosts as the WHATWG host parser writes them", () => {
     "0x100000000",
     "a%00b",
     "a%2fb",
-    "xn--a",
+    "xn--é",
     ":::1",
     "::1::"
   ]
