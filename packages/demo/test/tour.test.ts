@@ -21,7 +21,7 @@ const tour = (...args: ReadonlyArray<string>) =>
     const child = spawn(process.execPath, ["--import", "tsx", "src/main.ts", ...args], {
       cwd: demo,
       // Neither may turn colours on where there is no terminal.
-      env: { ...process.env, CI: "true", FORCE_COLOR: "1" },
+      env: { ...process.env, CI: "true", FORCE_COLOR: "1", NO_COLOR: undefined },
       stdio: ["ignore", "pipe", "pipe"]
     })
     let stdout = ""
