@@ -125,6 +125,18 @@ describe("a connection", () => {
     )
   }
 
+  for (const hint of ["timeout=0", "timeout=5, max=0"]) {
+    it.effect(`whose server says \`Keep-Alive: ${hint}\` carries no other request`, () =>
+      Effect.gen(function* () {
+        const network = yield* FakeNetwork.FakeNetwork
+        yield* text(get())
+        yield* text(get())
+        assert.strictEqual(network.sockets.length, 2)
+        assert.isDefined(network.sockets[0]!.destroyed)
+      }).pipe(Effect.provide(clientLayer(ScriptedServer.always(Wire.ok("x", { "keep-alive": hint })))))
+    )
+  }
+
   it.effect("whose server says how long it stays idle is not used in the last second of it", () =>
     Effect.gen(function* () {
       const network = yield* FakeNetwork.FakeNetwork

@@ -326,6 +326,24 @@ describe("Limits on a connection's use", () => {
   )
 })
 
+describe("A peer that keeps no idle connection", () => {
+  it.effect("has its connection handed from request to request while some wait", () =>
+    onOpenNetwork({ maxConnectionsPerHost: 1 }, function* ({ network, pool }) {
+      const requests = [ask(pool, a), ask(pool, a), ask(pool, a)]
+      yield* network.settle
+      for (const request of requests) {
+        request.held.settle(Lease.Reusable({ idleFor: Duration.zero }))
+        yield* network.settle
+      }
+      assert.deepStrictEqual(
+        network.sockets.map((socket) => socket.destroyed),
+        ["IdleTimeout"]
+      )
+      assert.strictEqual((yield* pool.stats).hits, 2)
+    })
+  )
+})
+
 describe("Without pooling", () => {
   it.effect("each request has a fresh connection, closed after it", () =>
     onOpenNetwork({ enablePooling: false }, function* ({ network, pool }) {

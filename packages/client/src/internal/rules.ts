@@ -23,6 +23,7 @@ export const settlement = (keepAlive: KeepAlive, sender: Sender): Lease.Settleme
   if (sender.saidClose) return Lease.Spent("SaidClose")
   const { max, timeoutMillis } = keepAlive
   if (max === undefined && timeoutMillis === undefined) return Lease.Reusable()
+  if (timeoutMillis === 0) return Lease.Spent("KeepAliveZero")
   return Lease.Reusable({
     idleFor: timeoutMillis === undefined ? undefined : Duration.millis(Math.max(0, timeoutMillis - hintMargin)),
     remaining: max

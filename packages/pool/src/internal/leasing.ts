@@ -195,7 +195,10 @@ export const place = (state: PoolState, entry: Entry, isNew: boolean, now: numbe
     fill(state, entry, isNew, now, out)
   } else if (waiter !== undefined) retire(state, entry, "MadeRoom", now, out)
   else if (!host.settings.pooling) retire(state, entry, "Unwanted", now, out)
-  else if (host.idleList.size >= host.settings.maxIdle) retire(state, entry, "MaxIdle", now, out)
+  else if (entry.idleFor <= 0) {
+    // The peer keeps no idle connection; one that goes straight to the next request never idles.
+    retire(state, entry, "IdleTimeout", now, out)
+  } else if (host.idleList.size >= host.settings.maxIdle) retire(state, entry, "MaxIdle", now, out)
   else park(state, entry, now, out)
   // A request that was served leaves its dial behind, and an idle connection takes the place its dial would have had.
   dropSurplusDials(state, host, out)
@@ -283,6 +286,5 @@ const verdict = (state: PoolState, entry: Entry, settlement: Settlement, now: nu
   if (!entry.connection.isOpen) return "PeerClosed"
   if (now >= entry.expiresAt) return "MaxLifetime"
   if (entry.requestCount >= entry.host.settings.maxRequests || entry.remaining <= 0) return "MaxRequests"
-  if (entry.idleFor <= 0) return "IdleTimeout"
   return undefined
 }
