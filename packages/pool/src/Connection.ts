@@ -30,6 +30,8 @@ export interface ConnectionFacts {
 }
 
 /**
+ * What is known of a connection in TLS.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -10,12 +10,16 @@ import * as Inspectable from "effect/Inspectable"
 import { InvalidUrl } from "./PoolError.js"
 
 /**
+ * Marks a connection key.
+ *
  * @since 0.1.0
  * @category type ids
  */
 export const TypeId: unique symbol = Symbol.for("@hotaru/pool/ConnectionKey")
 
 /**
+ * The type of {@link TypeId}.
+ *
  * @since 0.1.0
  * @category type ids
  */
@@ -145,6 +149,8 @@ class ConnectionKeyImpl extends Inspectable.Class implements ConnectionKey {
 }
 
 /**
+ * Whether a value is a connection key.
+ *
  * @since 0.1.0
  * @category guards
  */

@@ -26,6 +26,8 @@ import type { PoolEvent } from "./PoolEvent.js"
 import type { HostStats, PoolStats } from "./PoolStats.js"
 
 /**
+ * What a pool does.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -73,6 +75,8 @@ export interface ConnectionPoolShape {
 }
 
 /**
+ * Leases without effects: calls that answer at once, and callbacks.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -88,6 +92,8 @@ export interface UnsafePool {
 }
 
 /**
+ * The service: a pool of connections, on whatever connector it was made with.
+ *
  * @since 0.1.0
  * @category tags
  */

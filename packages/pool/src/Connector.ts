@@ -11,6 +11,8 @@ import type { ConnectionKey } from "./ConnectionKey.js"
 import type { ConnectError } from "./PoolError.js"
 
 /**
+ * What a connector does.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -24,6 +26,8 @@ export interface ConnectorShape {
 }
 
 /**
+ * The service that opens connections; the pool asks nothing else for one.
+ *
  * @since 0.1.0
  * @category tags
  */

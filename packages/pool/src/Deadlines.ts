@@ -6,6 +6,8 @@
  */
 
 /**
+ * One limit in time.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -15,6 +17,8 @@ export interface Deadline {
 }
 
 /**
+ * All limits in time of one pool and of what is built on it.
+ *
  * @since 0.1.0
  * @category models
  */

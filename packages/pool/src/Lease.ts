@@ -30,6 +30,8 @@ export type Settlement = Data.TaggedEnum<{
 const constructors = Data.taggedEnum<Settlement>()
 
 /**
+ * `Reusable(hints?)`: the exchange is complete, and the connection may carry another.
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -57,6 +59,8 @@ export const Spent = (reason: string): Settlement => constructors.Spent({ reason
 export const Broken = (reason: string): Settlement => constructors.Broken({ reason })
 
 /**
+ * A lease. Whoever holds it settles it, whatever happens.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -96,6 +100,8 @@ export interface LeaseRequest {
 }
 
 /**
+ * What may be said of a request for a lease.
+ *
  * @since 0.1.0
  * @category models
  */

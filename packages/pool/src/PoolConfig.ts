@@ -9,6 +9,8 @@ import type { ConnectionKey } from "./ConnectionKey.js"
 import * as environment from "./internal/environment.js"
 
 /**
+ * The options of a pool. Durations are `DurationInput`s; a number is milliseconds.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -80,6 +82,8 @@ export type HostOverrides = Partial<
 >
 
 /**
+ * What holds where nothing else is said.
+ *
  * @since 0.1.0
  * @category constructors
  */

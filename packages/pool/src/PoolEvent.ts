@@ -8,6 +8,8 @@ import type { ConnectionKey } from "./ConnectionKey.js"
 import type { AcquireError } from "./PoolError.js"
 
 /**
+ * One thing that happened.
+ *
  * @since 0.1.0
  * @category models
  */

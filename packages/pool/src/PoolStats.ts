@@ -5,6 +5,8 @@
  */
 
 /**
+ * The numbers of the whole pool.
+ *
  * @since 0.1.0
  * @category models
  */
