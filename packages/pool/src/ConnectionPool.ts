@@ -70,6 +70,18 @@ export interface ConnectionPoolShape {
   readonly warm: (key: ConnectionKey, n: number) => Effect.Effect<void, AcquireError>
   /** No new leases; idle connections are closed now, busy ones awaited until `drainTimeout`, then closed. */
   readonly drain: Effect.Effect<void>
+  /**
+   * Ends the connections that one host has now, as `drain` does, while new ones to it may be opened: for a peer that is
+   * being replaced behind its name.
+   */
+  readonly drainHost: (key: ConnectionKey) => Effect.Effect<void>
+  /**
+   * From here on nothing is granted and nothing dialled: requests stay in line, within `maxPendingPerHost` and
+   * `acquireTimeout`, until `resume`. Leases that are out go on. Doing it twice does nothing.
+   */
+  readonly suspend: Effect.Effect<void>
+  /** Ends `suspend`: whoever is in line is served, oldest first. */
+  readonly resume: Effect.Effect<void>
   /** The synchronous side, on which everything else is built. For clients that bring their own state machine. */
   readonly unsafe: UnsafePool
 }

@@ -5,6 +5,7 @@
  */
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
+import type { AnySpan } from "effect/Tracer"
 import type { Connection } from "./Connection.js"
 import type { ConnectionKey } from "./ConnectionKey.js"
 import type { AcquireError } from "./PoolError.js"
@@ -16,7 +17,9 @@ import type { AcquireError } from "./PoolError.js"
  *   connection (already less a margin), `remaining` how many more requests it says it takes; they only ever lower the
  *   pool's own limits.
  * - `Spent`: nothing went wrong, but the connection carries nothing more.
- * - `Broken`: something went wrong, or the lease ended before the exchange did.
+ * - `Broken`: something went wrong, or the lease ended before the exchange did. `silent`: the request was out, and for so
+ *   long that it means something the peer answered not a byte; if nobody else has heard of that peer either, the
+ *   connections idle since before are distrusted.
  *
  * @since 0.1.0
  * @category models
@@ -24,7 +27,7 @@ import type { AcquireError } from "./PoolError.js"
 export type Settlement = Data.TaggedEnum<{
   Reusable: { readonly idleFor?: Duration.Duration | undefined; readonly remaining?: number | undefined }
   Spent: { readonly reason: string }
-  Broken: { readonly reason: string }
+  Broken: { readonly reason: string; readonly silent?: boolean | undefined }
 }>
 
 const constructors = Data.taggedEnum<Settlement>()
@@ -56,7 +59,8 @@ export const Spent = (reason: string): Settlement => constructors.Spent({ reason
  * @since 0.1.0
  * @category constructors
  */
-export const Broken = (reason: string): Settlement => constructors.Broken({ reason })
+export const Broken = (reason: string, options?: { readonly silent?: boolean | undefined }): Settlement =>
+  constructors.Broken({ reason, ...options })
 
 /**
  * A lease. Whoever holds it settles it, whatever happens.
@@ -83,6 +87,19 @@ export interface Lease {
    */
   readonly resting: boolean
   readonly settled: boolean
+  /** Bytes of an answer have come: the peer is alive. Call it with each piece; it costs an increment. */
+  heard(): void
+  /**
+   * Whether the request on this lease may be sent again on a fresh connection: the pool takes new requests, and the
+   * host's retry budget is not used up. A refusal for want of budget is counted, so ask only if it would be sent again.
+   */
+  allowRetry(): boolean
+  /**
+   * Offers what the lease is spent on to the pool: an answer that nobody has begun to read. When it has been on offer
+   * for a second and requests wait for which there is no place (or the pool drains), `reclaim` is called, at most once,
+   * the longest on offer first; it must see to it that the lease is settled soon. `undefined` withdraws the offer.
+   */
+  offer(reclaim: (() => void) | undefined): void
   /** Ends the lease, synchronously. Only the first call counts. */
   settle(settlement: Settlement): void
 }
@@ -118,6 +135,8 @@ export interface LeaseRequestOptions {
   readonly fresh?: boolean | undefined
   /** Milliseconds; overrides `acquireTimeout` for this request. */
   readonly timeout?: number | undefined
+  /** On whose behalf; named if the lease is reported as leaked. */
+  readonly span?: AnySpan | undefined
 }
 
 /**

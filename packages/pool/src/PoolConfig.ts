@@ -6,6 +6,7 @@
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import type { ConnectionKey } from "./ConnectionKey.js"
+import type { ShouldEvict } from "./Eviction.js"
 import * as environment from "./internal/environment.js"
 
 /**
@@ -45,12 +46,19 @@ export interface PoolConfig {
   readonly maxConnectingPerHost: number
   /** Dials under way in all. 64. */
   readonly maxConnecting: number
+  /**
+   * Retries tolerated per host and 10 seconds whose fresh connection died as well; beyond that a request on a dead
+   * connection fails instead of being sent again. A retry that works costs nothing. 10.
+   */
+  readonly retryBudgetPerHost: number
   /** Connections kept open per known host even when idle. 0. */
   readonly minIdlePerHost: number
   /** How long a drain waits for busy connections. 10 seconds. */
   readonly drainTimeout: Duration.DurationInput
   /** A lease held longer is reported. Off (`Infinity`). */
   readonly leakThreshold: Duration.DurationInput
+  /** Asked about every open connection in each round of the cleanup: whether it is to end. Not asked (`undefined`). */
+  readonly shouldEvict: ShouldEvict | undefined
   /** Overrides for single hosts. */
   readonly perHost: (key: ConnectionKey) => HostOverrides | undefined
 }
@@ -76,6 +84,7 @@ export type HostOverrides = Partial<
     | "acquireTimeout"
     | "maxRequestsPerConnection"
     | "maxConnectingPerHost"
+    | "retryBudgetPerHost"
     | "minIdlePerHost"
     | "leakThreshold"
   >
@@ -103,16 +112,18 @@ export const defaults: PoolConfig = {
   maxRequestsPerConnection: Infinity,
   maxConnectingPerHost: 16,
   maxConnecting: 64,
+  retryBudgetPerHost: 10,
   minIdlePerHost: 0,
   drainTimeout: Duration.seconds(10),
   leakThreshold: Duration.infinity,
+  shouldEvict: undefined,
   perHost: () => undefined
 }
 
 /**
  * The options from `HOTARU_POOL_*`: `HOTARU_POOL_MAX_IDLE_PER_HOST=32`, `HOTARU_POOL_IDLE_TIMEOUT="90 seconds"`,
  * `HOTARU_POOL_LEAK_THRESHOLD=off`. What is not set keeps its default; what is set and wrong fails, naming the variable.
- * `perHost` is a function and cannot be set this way.
+ * `perHost` and `shouldEvict` are functions and cannot be set this way.
  *
  * @since 0.1.0
  * @category config
@@ -133,8 +144,10 @@ export const config: Config.Config<PoolConfig> = Config.all({
   maxRequestsPerConnection: environment.count("maxRequestsPerConnection", defaults.maxRequestsPerConnection, 1, true),
   maxConnectingPerHost: environment.count("maxConnectingPerHost", defaults.maxConnectingPerHost, 1, true),
   maxConnecting: environment.count("maxConnecting", defaults.maxConnecting, 1, true),
+  retryBudgetPerHost: environment.count("retryBudgetPerHost", defaults.retryBudgetPerHost, 0, true),
   minIdlePerHost: environment.count("minIdlePerHost", defaults.minIdlePerHost, 0, false),
   drainTimeout: environment.duration("drainTimeout", defaults.drainTimeout, { mayBeOff: true, mayBeZero: true }),
   leakThreshold: environment.duration("leakThreshold", defaults.leakThreshold, { mayBeOff: true }),
+  shouldEvict: Config.succeed(defaults.shouldEvict),
   perHost: Config.succeed(defaults.perHost)
 })

@@ -4,8 +4,9 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import type { AnySpan } from "effect/Tracer"
 import type { ConnectionKey } from "./ConnectionKey.js"
-import type { AcquireError } from "./PoolError.js"
+import type { AcquireError, AcquireTimeout } from "./PoolError.js"
 
 /**
  * One thing that happened.
@@ -23,6 +24,21 @@ export type PoolEvent = Data.TaggedEnum<{
     readonly waited: number
     readonly idle: number
   }
+  /** A request found no free connection and stands in line. */
+  Queued: { readonly at: number; readonly key: ConnectionKey; readonly waiting: number }
+  /** A request left the line: it was cancelled or interrupted. */
+  WaiterLeft: { readonly at: number; readonly key: ConnectionKey; readonly waited: number }
+  /** A request has waited as long as it may. */
+  WaiterTimedOut: {
+    readonly at: number
+    readonly key: ConnectionKey
+    readonly waited: number
+    readonly error: AcquireTimeout
+  }
+  /** A dial began. */
+  OpenStarted: { readonly at: number; readonly key: ConnectionKey }
+  /** A dial was given up: nobody waits for it, and its connection would have no place. */
+  OpenAbandoned: { readonly at: number; readonly key: ConnectionKey; readonly took: number }
   /** A connection was opened. */
   Opened: {
     readonly at: number
@@ -46,10 +62,39 @@ export type PoolEvent = Data.TaggedEnum<{
   }
   /** A request is sent again on a fresh connection, because its reused one was dead. */
   Retried: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number }
-  /** A request was refused before it had a connection. */
+  /** A request whose reused connection was dead is not sent again: the host's retry budget is used up. */
+  RetryRefused: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number }
+  /** A request was refused before it had a connection. `WaiterTimedOut` is told apart. */
   Refused: { readonly at: number; readonly key: ConnectionKey; readonly error: AcquireError; readonly waited: number }
   /** A connection has been on lease for longer than `leakThreshold`. */
-  Leaked: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number; readonly held: number }
+  Leaked: {
+    readonly at: number
+    readonly key: ConnectionKey
+    readonly connectionId: number
+    readonly held: number
+    /** On whose behalf the lease was taken, if that is known. */
+    readonly span: AnySpan | undefined
+    /** Where it was taken. */
+    readonly stack: string | undefined
+  }
+  /** A connection reported as leaked came back after all. */
+  LeakReturned: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number; readonly held: number }
+  /** An answer that nobody read is given up, because requests wait for its connection. `unread`: for how long. */
+  Reclaimed: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number; readonly unread: number }
+  /** A peer has fallen silent: its connections that were idle since before are closed. */
+  Distrusted: {
+    readonly at: number
+    readonly key: ConnectionKey
+    readonly remoteAddress: string | undefined
+    readonly count: number
+  }
+  /** It was learned how long the peer keeps idle connections; they are reused for `ceiling` from now on. */
+  IdleCeilingLearned: { readonly at: number; readonly key: ConnectionKey; readonly ceiling: number }
+  /** One host's connections of before are gone. `aborted`: those closed while on lease, because the drain's time was over. */
+  HostDrained: { readonly at: number; readonly key: ConnectionKey; readonly took: number; readonly aborted: number }
+  /** Requests stay in line until the pool is resumed. */
+  Suspended: { readonly at: number }
+  Resumed: { readonly at: number }
   /** The pool takes no new requests. */
   DrainStarted: { readonly at: number }
   /** Nothing is open any more. `aborted`: connections closed while on lease, because the drain's time was over. */
@@ -68,14 +113,27 @@ export const {
   $is,
   $match,
   Acquired,
+  Distrusted,
   DrainStarted,
   Drained,
+  HostDrained,
+  IdleCeilingLearned,
+  LeakReturned,
   Leaked,
   Missed,
+  OpenAbandoned,
   OpenFailed,
+  OpenStarted,
   Opened,
+  Queued,
+  Reclaimed,
   Refused,
+  Resumed,
   Retired,
   Retried,
-  Returned
+  RetryRefused,
+  Returned,
+  Suspended,
+  WaiterLeft,
+  WaiterTimedOut
 } = Data.taggedEnum<PoolEvent>()

@@ -29,7 +29,7 @@ export interface PoolStats {
   readonly hosts: number
   /** Connections opened. */
   readonly created: number
-  /** Dials that failed. */
+  /** Dials that failed, connections that died before they had carried anything among them. */
   readonly connectFailures: number
   /** Connections closed, by reason; reasons beyond the first 64 are counted together as `Other`. */
   readonly closed: Readonly<Record<string, number>>
@@ -39,6 +39,16 @@ export interface PoolStats {
   readonly pendingLimitReached: number
   /** Requests sent again because their reused connection turned out dead. */
   readonly staleRetries: number
+  /** Of those, the ones whose fresh connection died without an answer too; they use up the host's retry budget. */
+  readonly failedRetries: number
+  /** Requests not sent again because the host's retry budget was used up. */
+  readonly retriesRefused: number
+  /** Idle connections closed because their peer had fallen silent elsewhere. */
+  readonly distrusted: number
+  /** Leases taken back from answers that nobody read, because requests waited. */
+  readonly reclaimed: number
+  /** Whether the pool is suspended. */
+  readonly suspended: boolean
   /** `hits / (hits + misses)`; 0 while nothing was leased. */
   readonly hitRate: number
 }
@@ -56,4 +66,8 @@ export interface HostStats {
   readonly pendingAcquires: number
   readonly hits: number
   readonly misses: number
+  /** Whether the last dial failed through the peer's fault; then one dial at a time. */
+  readonly failing: boolean
+  /** Milliseconds an idle connection is reused for, as learned from the peer's closings; undefined while nothing was learned. */
+  readonly idleCeiling: number | undefined
 }

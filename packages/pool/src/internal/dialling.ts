@@ -6,11 +6,13 @@
 import type { Connection } from "../Connection.js"
 import { ConnectError, type ConnectTimeout } from "../PoolError.js"
 import * as PoolEvent from "../PoolEvent.js"
-import { dismiss, place } from "./leasing.js"
+import { dismiss } from "./leasing.js"
 import type { LinkedList } from "./list.js"
 import type { Commands, Dial, HostRecord, PoolState, Waiter } from "./model.js"
 import { Entry } from "./model.js"
+import { joinPeer } from "./peers.js"
 import { endDial, forgetIfEmpty, retire, review, serve } from "./places.js"
+import { place } from "./returning.js"
 
 /**
  * A dial has opened a connection. `jitter`, from 0 to 1, says how much of the lifetime's random share is taken off.
@@ -27,13 +29,14 @@ export const opened = (
   const host = dial.host
   endDial(state, dial)
   const { lifetimeJitter, maxLifetime } = host.settings
-  const entry = new Entry(connection, host, now, now + maxLifetime * (1 - lifetimeJitter * jitter))
+  const { remoteAddress } = connection.facts
+  const peer = joinPeer(host, remoteAddress, now)
+  const entry = new Entry(connection, host, peer, now, now + maxLifetime * (1 - lifetimeJitter * jitter))
   host.entries.add(entry)
   state.open++
   state.created++
   state.expiries.put(entry)
   if (state.observed) {
-    const { remoteAddress } = connection.facts
     const event = PoolEvent.Opened({
       at: now,
       key: host.key,
@@ -45,6 +48,7 @@ export const opened = (
   }
   if (!connection.isOpen) {
     retire(state, entry, "PeerClosed", now, out)
+    state.connectFailures++
     const detail = "the peer accepted the connection and closed it at once"
     unavailable(
       state,
@@ -56,8 +60,7 @@ export const opened = (
     )
     return entry
   }
-  host.failing = false
-  host.lastFailure = undefined
+  host.health.opened()
   if (host.entries.size >= host.wanted) host.wanted = 0
   review(state, host)
   place(state, entry, true, now, out)
@@ -99,10 +102,7 @@ const unavailable = (
   now: number,
   out: Commands
 ): void => {
-  host.lastFailure = error
-  host.failures++
-  // Our own failures (out of descriptors, denied, aborted) say nothing about the peer.
-  if (error._tag === "ConnectTimeout" || !error.local) host.failing = true
+  host.health.failed(error, now)
   host.wanted = 0
   if (host.dials.size === 0) dismissThose(state, host.freshWaiters, dial, error, now, out)
   if (host.places === 0) dismissThose(state, host.waiters, dial, error, now, out)

@@ -5,6 +5,8 @@ import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import * as Ref from "effect/Ref"
 import type { ConnectionKey } from "../ConnectionKey.js"
+import { Health } from "./health.js"
+import { HealthMemory } from "./healthMemory.js"
 import { HostRecord } from "./model.js"
 import type { PoolSettings } from "./settings.js"
 
@@ -12,10 +14,12 @@ export class HostMap {
   readonly ref: Ref.Ref<HashMap.HashMap<ConnectionKey, HostRecord>> = Ref.unsafeMake(HashMap.empty())
   /** Hosts by the very key object they were asked for with: a shortcut past hashing. */
   private readonly known = new WeakMap<ConnectionKey, HostRecord>()
-  /** Whether some host is to have idle connections whatever happens. */
-  keepsIdle = false
+  readonly memory = new HealthMemory()
 
-  constructor(private readonly settings: PoolSettings) {}
+  constructor(
+    private readonly settings: PoolSettings,
+    private readonly now: () => number
+  ) {}
 
   all(): ReadonlyArray<HostRecord> {
     return Array.from(HashMap.values(this.current()))
@@ -37,9 +41,9 @@ export class HostMap {
   get(key: ConnectionKey): HostRecord {
     const found = this.find(key)
     if (found !== undefined) return found
-    const host = new HostRecord(key, this.settings.host(key))
+    const health = this.memory.take(key, this.now()) ?? new Health()
+    const host = new HostRecord(key, this.settings.host(key), health)
     this.known.set(key, host)
-    if (host.settings.minIdle > 0) this.keepsIdle = true
     Effect.runSync(Ref.update(this.ref, HashMap.set(key, host)))
     return host
   }
@@ -47,6 +51,8 @@ export class HostMap {
   /** Takes the host out, unless a newer record has taken its place. */
   forget(host: HostRecord): void {
     this.known.delete(host.key)
+    const now = this.now()
+    if (host.health.isNoteworthy(host.settings.retryBudget, now)) this.memory.keep(host.key, host.health, now)
     Effect.runSync(
       Ref.update(this.ref, (hosts) => {
         const current = HashMap.get(hosts, host.key)

@@ -12,10 +12,10 @@ import type { ConnectorShape } from "../Connector.js"
 import type { LeaseRequest, LeaseRequestOptions, PendingLease, Settlement } from "../Lease.js"
 
 import { type ConnectError, type ConnectTimeout, PoolClosed } from "../PoolError.js"
-import * as PoolEvent from "../PoolEvent.js"
 import { DeadlineLists } from "./deadlines.js"
 import { Dialler, type DialOwner } from "./dialler.js"
 import * as Dialling from "./dialling.js"
+import { distrust } from "./distrust.js"
 import { EventHub } from "./eventHub.js"
 import { HostMap } from "./hostMap.js"
 import { LeakWatch } from "./leakWatch.js"
@@ -23,6 +23,11 @@ import { LeaseImpl, type LeaseOwner, ParkedReceiver, PendingRequest } from "./le
 import * as Leasing from "./leasing.js"
 import type { Command, Commands, Dial, Entry, PoolReason } from "./model.js"
 import { type HostRecord, PoolState } from "./model.js"
+import * as Offers from "./offers.js"
+import { fallsSilent } from "./peers.js"
+import { Reclaimer } from "./reclaimer.js"
+import * as Retrying from "./retrying.js"
+import * as Returning from "./returning.js"
 import type { PoolSettings } from "./settings.js"
 import type { TimeKeeper } from "./timeKeeper.js"
 import * as Upkeep from "./upkeep.js"
@@ -45,6 +50,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
   private readonly entries = new WeakMap<Connection, Entry>()
   private readonly dialler: Dialler
   private readonly leaks: LeakWatch
+  private readonly reclaimer: Reclaimer
   private readonly commands: Commands = []
   private executing = false
   /** Called after every round of commands; for the few who wait for a state rather than for a lease. */
@@ -59,8 +65,9 @@ export class Interpreter implements LeaseOwner, DialOwner {
     connections: Scope.Scope
   ) {
     this.state = new PoolState(settings)
-    this.hosts = new HostMap(settings)
+    this.hosts = new HostMap(settings, time.now)
     this.deadlines = new DeadlineLists(time)
+    this.reclaimer = new Reclaimer(this.state, this.hosts, this.deadlines, (decision) => this.decide(decision))
     this.leaks = new LeakWatch(this.deadlines, this.events, runtime)
     this.dialler = new Dialler(connector, runtime, connections, this.deadlines, this)
   }
@@ -88,13 +95,15 @@ export class Interpreter implements LeaseOwner, DialOwner {
     const dueAt = before?.dueAt ?? now + timeout
     const ticket = before?.ticket ?? this.state.nextTicket++
     const stack = host.settings.leakThreshold === Infinity ? undefined : new Error("acquired here").stack
-    const pending = new PendingRequest(this, request, host, ticket, since, options?.fresh === true, dueAt, stack)
-    if (options?.fresh === true) this.retried(host, options.replaces as LeaseImpl | undefined, now)
+    const fresh = options?.fresh === true
+    const pending = new PendingRequest(this, request, host, ticket, since, fresh, dueAt, stack, options?.span)
+    if (fresh) Retrying.retried(this.state, host, options.replaces?.connection.id ?? 0, now, this.commands)
     Leasing.request(this.state, pending, before === undefined, now, this.commands)
     this.flush()
     if (pending.waiting) {
       const left = before === undefined ? timeout : Math.ceil(Math.max(dueAt - now, 0))
       pending.deadline = this.deadlines.set(left, () => this.expire(pending))
+      this.reclaimer.press(host)
     }
     return pending
   }
@@ -107,7 +116,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
   settle(lease: LeaseImpl, settlement: Settlement): void {
     if (lease.settled) return
     lease.settled = true
-    this.leaks.end(lease)
+    this.end(lease)
     const { connection, entry } = lease
     if (entry.state === "Retired") return
     const attachment = this.attachmentOf(entry)
@@ -117,14 +126,22 @@ export class Interpreter implements LeaseOwner, DialOwner {
       connection.receiver = attachment.receiver
       // A paused connection sees neither an end nor a reset.
       connection.resume()
-      if (lease.hasRead) {
-        entry.resting = true
-        connection.onTurn(attachment.rested)
-      }
+      if (lease.hasRead) this.rest(entry, attachment)
     }
     const now = this.time.now()
-    Leasing.settle(this.state, entry, settlement, now - lease.grantedAt, now, this.commands)
+    if (fallsSilent(entry, settlement, lease, now)) this.distrust(entry)
+    Returning.settle(this.state, entry, settlement, lease, now, this.commands)
     this.flush()
+  }
+
+  offer(lease: LeaseImpl, reclaim: (() => void) | undefined): void {
+    if (lease.offered !== undefined) Offers.withdraw(this.state, lease.offered)
+    if (reclaim === undefined || lease.settled || lease.entry.state === "Retired") return
+    lease.offered = this.reclaimer.offer(lease.entry, reclaim)
+  }
+
+  allowRetry(lease: LeaseImpl): boolean {
+    return this.decide((now, out) => Retrying.allow(this.state, lease.entry, now, out))
   }
 
   leaseOf(connection: Connection): LeaseImpl | undefined {
@@ -153,13 +170,32 @@ export class Interpreter implements LeaseOwner, DialOwner {
 
   failed(dial: Dial, error: ConnectError | ConnectTimeout): void {
     this.decide((now, out) => Dialling.failed(this.state, dial, error, now, out))
+    if (dial.host.waiting > 0) this.reclaimer.press(dial.host)
   }
 
-  private retried(host: HostRecord, replaced: LeaseImpl | undefined, now: number): void {
-    this.state.staleRetries++
-    if (!this.state.observed) return
-    const connectionId = replaced?.connection.id ?? 0
-    this.commands.push({ _tag: "Emit", event: PoolEvent.Retried({ at: now, key: host.key, connectionId }) })
+  /** No new leases from here on. */
+  startDrain(): void {
+    this.decide((now, out) => Upkeep.startDrain(this.state, this.hosts.all(), now, out))
+    this.reclaimer.drain(this.hosts.all())
+  }
+
+  /** The host's connections of now take no more requests. */
+  startHostDrain(host: HostRecord): void {
+    this.decide((now, out) => Upkeep.evict(this.state, host, "Drained", now, out))
+    this.reclaimer.drain([host])
+  }
+
+  /** The lease is over, in whatever way. */
+  private end(lease: LeaseImpl): void {
+    this.leaks.end(lease)
+    if (lease.offered !== undefined) this.reclaimer.end(lease.offered)
+  }
+
+  /** What the operating system holds for the peer's connections already is seen first. */
+  private distrust(entry: Entry): void {
+    const { connection, host, peer } = entry
+    const { heard } = peer
+    connection.onTurn(() => this.decide((now, out) => distrust(this.state, host, peer, heard, now, out)))
   }
 
   private expire(pending: PendingRequest): void {
@@ -202,7 +238,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
         const wasOpen = connection.isOpen
         connection.destroy(command.reason)
         if (lease !== undefined) {
-          this.leaks.end(lease)
+          this.end(lease)
           // Destroying tells nobody, and its holder may be waiting for bytes that will never come.
           if (wasOpen && !lease.settled) connection.receiver.onError(new PoolClosed({ key: host.key }))
         }
@@ -212,6 +248,8 @@ export class Interpreter implements LeaseOwner, DialOwner {
         return this.dialler.start(command.dial)
       case "AbortDial":
         return this.dialler.stop(command.dial)
+      case "Reclaim":
+        return command.offer.reclaim()
       case "Forget":
         return this.hosts.forget(command.host)
       case "Emit":
@@ -228,10 +266,17 @@ export class Interpreter implements LeaseOwner, DialOwner {
       attachment.parked = false
       entry.connection.unpark()
     }
+    // The clock has leapt while it was idle (a laptop slept): what came of it meanwhile is seen a turn from now.
+    if (command.idle > 0 && entry.lastUsedAt < this.time.leaptAt) this.rest(entry, attachment)
     const lease = new LeaseImpl(this, command)
     attachment.lease = lease
     this.leaks.begin(lease, entry.host.settings.leakThreshold)
     pending.request.onLease(lease)
+  }
+
+  private rest(entry: Entry, attachment: Attachment): void {
+    entry.resting = true
+    entry.connection.onTurn(attachment.rested)
   }
 
   private park(entry: Entry): void {

@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
+import type { AnySpan } from "effect/Tracer"
 import type { Deadlines } from "../Deadlines.js"
 import * as PoolEvent from "../PoolEvent.js"
 import type { EventHub } from "./eventHub.js"
@@ -25,8 +26,11 @@ export class LeakWatch {
     lease.leak?.clear()
     if (!lease.leakReported) return
     lease.leakReported = false
-    const held = Math.round(this.deadlines.now() - lease.grantedAt)
-    this.log(Effect.logInfo(`The connection to ${lease.key} that was reported as leaked came back after ${held} ms`))
+    const at = this.deadlines.now()
+    const held = at - lease.grantedAt
+    const { connection, key } = lease
+    this.events.publishIfObserved(() => PoolEvent.LeakReturned({ at, key, connectionId: connection.id, held }))
+    this.log(Effect.logInfo(`The connection to ${key} that was reported as leaked came back after ${Math.round(held)} ms`))
   }
 
   private report(lease: LeaseImpl): void {
@@ -34,13 +38,17 @@ export class LeakWatch {
     lease.leakReported = true
     const at = this.deadlines.now()
     const held = at - lease.grantedAt
-    const { connection, key, request } = lease
-    this.events.publishIfObserved(() => PoolEvent.Leaked({ at, key, connectionId: connection.id, held }))
-    const message = `A connection to ${key} has been on lease for ${Math.round(held)} ms (leakThreshold)`
-    this.log(Effect.logWarning(message, request.stack ?? ""))
+    const { connection, key } = lease
+    const { span, stack } = lease.request
+    this.events.publishIfObserved(() => PoolEvent.Leaked({ at, key, connectionId: connection.id, held, span, stack }))
+    const holder = span === undefined ? "" : `, taken in span ${nameOf(span)} of trace ${span.traceId}`
+    const message = `A connection to ${key} has been on lease for ${Math.round(held)} ms (leakThreshold)${holder}`
+    this.log(Effect.logWarning(message, stack ?? ""))
   }
 
   private log(effect: Effect.Effect<void>): void {
     Runtime.runFork(this.runtime)(effect)
   }
 }
+
+const nameOf = (span: AnySpan): string => (span._tag === "Span" ? `"${span.name}" (${span.spanId})` : span.spanId)

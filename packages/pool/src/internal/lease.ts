@@ -2,16 +2,21 @@
  * A lease as its holder sees it, and a request in line as the pool sees it.
  */
 import * as Duration from "effect/Duration"
+import type { AnySpan } from "effect/Tracer"
 import type { Connection, EndKind, Receiver } from "../Connection.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import type { Deadline } from "../Deadlines.js"
 import type { Lease, LeaseRequest, PendingLease, Settlement } from "../Lease.js"
+import type { LeaseFacts } from "./lessons.js"
 import type { Command, Entry, HostRecord, PoolReason } from "./model.js"
 import { Waiter } from "./model.js"
+import type { Offer } from "./offers.js"
 
 /** What a lease and a request need of the pool. */
 export interface LeaseOwner {
   settle(lease: LeaseImpl, settlement: Settlement): void
+  offer(lease: LeaseImpl, reclaim: (() => void) | undefined): void
+  allowRetry(lease: LeaseImpl): boolean
   cancel(request: PendingRequest): boolean
   lost(entry: Entry, reason: PoolReason): void
 }
@@ -28,8 +33,9 @@ export class PendingRequest extends Waiter implements PendingLease {
     fresh: boolean,
     /** When it is refused, in milliseconds of the pool's clock. */
     readonly dueAt: number,
-    /** Where it was asked for; only while leases are watched for leaks. */
-    readonly stack: string | undefined
+    /** Where it was asked for, and on whose behalf; only while leases are watched for leaks. */
+    readonly stack: string | undefined,
+    readonly span: AnySpan | undefined
   ) {
     super(request, host, ticket, since, fresh)
   }
@@ -41,7 +47,7 @@ export class PendingRequest extends Waiter implements PendingLease {
 
 type Grant = Extract<Command, { readonly _tag: "Grant" }>
 
-export class LeaseImpl implements Lease {
+export class LeaseImpl implements Lease, LeaseFacts {
   readonly connection: Connection
   readonly reused: boolean
   readonly requestCount: number
@@ -52,6 +58,9 @@ export class LeaseImpl implements Lease {
   leak: Deadline | undefined = undefined
   /** Whether it was reported as held too long and not yet as come back. */
   leakReported = false
+  /** What it was last offered with, if it ever was. */
+  offered: Offer | undefined = undefined
+  readonly heardBefore: number
 
   constructor(
     private readonly owner: LeaseOwner,
@@ -62,6 +71,7 @@ export class LeaseImpl implements Lease {
     this.connection = connection
     this.reused = grant.reused
     this.requestCount = grant.entry.requestCount - 1
+    this.heardBefore = grant.entry.peer.heard
     this.bytesReadBefore = connection.bytesRead
     this.bytesWrittenBefore = connection.bytesWritten
   }
@@ -104,9 +114,33 @@ export class LeaseImpl implements Lease {
     return this.connection.bytesRead !== this.bytesReadBefore
   }
 
+  get hasWritten(): boolean {
+    return this.connection.bytesWritten !== this.bytesWrittenBefore
+  }
+
+  get idledFor(): number {
+    return this.grant.idle
+  }
+
+  get isRetry(): boolean {
+    return this.grant.waiter.fresh
+  }
+
   /** Whether nothing was read or written since the grant, so that the connection is as it was. */
   get untouched(): boolean {
-    return !this.hasRead && this.connection.bytesWritten === this.bytesWrittenBefore
+    return !this.hasRead && !this.hasWritten
+  }
+
+  heard(): void {
+    this.grant.entry.peer.heard++
+  }
+
+  allowRetry(): boolean {
+    return this.owner.allowRetry(this)
+  }
+
+  offer(reclaim: (() => void) | undefined): void {
+    this.owner.offer(this, reclaim)
   }
 
   settle(settlement: Settlement): void {

@@ -1,28 +1,14 @@
 /**
- * Leasing: a request comes into line, is granted, refused or leaves; a lease is settled.
+ * Leasing: a request comes into line, is granted, refused or leaves.
  *
  * Part of the decision core: changes records and appends commands; no I/O, no clock.
  */
-import * as Duration from "effect/Duration"
-import type { Settlement } from "../Lease.js"
 import type { AcquireError, PoolNumbers } from "../PoolError.js"
 import { AcquireTimeout, PendingLimitReached, PoolClosed } from "../PoolError.js"
 import * as PoolEvent from "../PoolEvent.js"
 import { cheaply } from "./cheapError.js"
-import { notInHeap } from "./heap.js"
 import type { Commands, Entry, HostRecord, PoolState, Waiter } from "./model.js"
-import {
-  dropSurplusDials,
-  forgetIfEmpty,
-  mustMakeRoom,
-  passOver,
-  relist,
-  retire,
-  review,
-  serve,
-  staleness,
-  unlist
-} from "./places.js"
+import { dropSurplusDials, forgetIfEmpty, passOver, relist, review, serve, staleness, unlist } from "./places.js"
 
 export const numbersOf = (host: HostRecord): PoolNumbers => ({
   active: host.active,
@@ -38,7 +24,7 @@ export const numbersOf = (host: HostRecord): PoolNumbers => ({
  */
 export const request = (state: PoolState, waiter: Waiter, isNew: boolean, now: number, out: Commands): void => {
   const host = waiter.host
-  if (state.phase !== "Open") {
+  if (!state.takesRequests) {
     refuse(
       state,
       waiter,
@@ -49,7 +35,7 @@ export const request = (state: PoolState, waiter: Waiter, isNew: boolean, now: n
     return forgetIfEmpty(state, host, out)
   }
   const first = host.waiters.head
-  if (!waiter.fresh && (first === undefined || waiter.ticket < first.ticket)) {
+  if (state.phase === "Open" && !waiter.fresh && (first === undefined || waiter.ticket < first.ticket)) {
     const entry = takeFree(state, host, now, out)
     if (entry !== undefined) return grant(state, waiter, entry, now, out)
   }
@@ -64,11 +50,13 @@ export const request = (state: PoolState, waiter: Waiter, isNew: boolean, now: n
     )
     refuse(state, waiter, error, now, out)
     forgetIfEmpty(state, host, out)
+  } else if (state.observed && waiter.waiting) {
+    out.push({ _tag: "Emit", event: PoolEvent.Queued({ at: now, key: host.key, waiting: host.waiting }) })
   }
 }
 
 /** The freest fit connection: one with room, else an idle one in the configured order; unfit ones are closed on the way. */
-const takeFree = (state: PoolState, host: HostRecord, now: number, out: Commands): Entry | undefined => {
+export const takeFree = (state: PoolState, host: HostRecord, now: number, out: Commands): Entry | undefined => {
   for (let entry = host.roomy.head; entry !== undefined; entry = host.roomy.head) {
     if (entry.connection.isOpen && now < entry.expiresAt) return entry
     entry.condemned = entry.connection.isOpen ? "MaxLifetime" : "PeerClosed"
@@ -101,7 +89,7 @@ const leaveLine = (state: PoolState, waiter: Waiter): void => {
 }
 
 /** Gives the connection to the request. */
-const grant = (state: PoolState, waiter: Waiter, entry: Entry, now: number, out: Commands): void => {
+export const grant = (state: PoolState, waiter: Waiter, entry: Entry, now: number, out: Commands): void => {
   const host = entry.host
   const wasIdle = entry.state === "Idle"
   const idle = wasIdle ? now - entry.lastUsedAt : 0
@@ -140,7 +128,11 @@ const grant = (state: PoolState, waiter: Waiter, entry: Entry, now: number, out:
 const refuse = (state: PoolState, waiter: Waiter, error: AcquireError, now: number, out: Commands): void => {
   out.push({ _tag: "Refuse", waiter, error })
   if (state.observed) {
-    const event = PoolEvent.Refused({ at: now, key: waiter.host.key, error, waited: now - waiter.since })
+    const told = { at: now, key: waiter.host.key, waited: now - waiter.since }
+    const event =
+      error._tag === "AcquireTimeout"
+        ? PoolEvent.WaiterTimedOut({ ...told, error })
+        : PoolEvent.Refused({ ...told, error })
     out.push({ _tag: "Emit", event })
   }
 }
@@ -154,8 +146,13 @@ export const dismiss = (state: PoolState, waiter: Waiter, error: AcquireError, n
 /** A request leaves the line of its own accord. Answers false if it is no longer in it. */
 export const cancel = (state: PoolState, waiter: Waiter, now: number, out: Commands): boolean => {
   if (!waiter.waiting) return false
+  const { host } = waiter
   leaveLine(state, waiter)
-  left(state, waiter.host, now, out)
+  if (state.observed) {
+    const event = PoolEvent.WaiterLeft({ at: now, key: host.key, waited: now - waiter.since })
+    out.push({ _tag: "Emit", event })
+  }
+  left(state, host, now, out)
   return true
 }
 
@@ -168,7 +165,7 @@ export const expire = (state: PoolState, waiter: Waiter, now: number, out: Comma
     key: host.key,
     waited: Math.round(now - waiter.since),
     numbers: numbersOf(host),
-    lastFailure: host.lastFailure
+    lastFailure: host.health.lastFailure
   })
   dismiss(state, waiter, error, now, out)
   left(state, host, now, out)
@@ -176,115 +173,8 @@ export const expire = (state: PoolState, waiter: Waiter, now: number, out: Comma
 
 /** What follows when somebody has left a line: dials may be too many, the next host may have its turn. */
 const left = (state: PoolState, host: HostRecord, now: number, out: Commands): void => {
-  dropSurplusDials(state, host, out)
+  dropSurplusDials(state, host, now, out)
   review(state, host)
   forgetIfEmpty(state, host, out)
   serve(state, now, out)
-}
-
-/**
- * A connection without work finds some: the oldest request it may serve, else the idle list, else the end.
- *
- * `isNew`: just opened, so requests that take only a new connection take it too.
- */
-export const place = (state: PoolState, entry: Entry, isNew: boolean, now: number, out: Commands): void => {
-  const host = entry.host
-  const waiter = isNew ? oldest(host) : host.waiters.head
-  if (waiter !== undefined && (isNew || !mustMakeRoom(state, host))) {
-    grant(state, waiter, entry, now, out)
-    fill(state, entry, isNew, now, out)
-  } else if (waiter !== undefined) retire(state, entry, "MadeRoom", now, out)
-  else if (!host.settings.pooling) retire(state, entry, "Unwanted", now, out)
-  else if (entry.idleFor <= 0) {
-    // The peer keeps no idle connection; one that goes straight to the next request never idles.
-    retire(state, entry, "IdleTimeout", now, out)
-  } else if (host.idleList.size >= host.settings.maxIdle) retire(state, entry, "MaxIdle", now, out)
-  else park(state, entry, now, out)
-  // A request that was served leaves its dial behind, and an idle connection takes the place its dial would have had.
-  dropSurplusDials(state, host, out)
-  review(state, host)
-  // A place or the right to dial became free, or an idle connection that can make room: the next has its turn.
-  serve(state, now, out)
-}
-
-/** A connection that carries many leases takes on requests while it has room for them. */
-const fill = (state: PoolState, entry: Entry, isNew: boolean, now: number, out: Commands): void => {
-  while (entry.roomy) {
-    const waiter = isNew ? oldest(entry.host) : entry.host.waiters.head
-    if (waiter === undefined) return
-    grant(state, waiter, entry, now, out)
-  }
-}
-
-const oldest = (host: HostRecord): Waiter | undefined => {
-  const fresh = host.freshWaiters.head
-  const other = host.waiters.head
-  if (fresh === undefined || other === undefined) return fresh ?? other
-  return fresh.ticket < other.ticket ? fresh : other
-}
-
-const park = (state: PoolState, entry: Entry, now: number, out: Commands): void => {
-  entry.state = "Idle"
-  entry.lastUsedAt = now
-  entry.host.idleList.append(entry)
-  state.idle.append(entry.idleLink)
-  const checkAt = Math.min(entry.expiresAt, now + entry.idleFor)
-  // Only a nearer time must be known at once; a later one is found out when the old one comes due.
-  if (entry.heapIndex === notInHeap || checkAt < entry.checkAt) {
-    entry.checkAt = checkAt
-    state.expiries.put(entry)
-  }
-  out.push({ _tag: "Park", entry })
-  // An idle connection of its own host can make room for a request that takes only a new one.
-  if (entry.host.freshWaiters.size > 0) review(state, entry.host)
-}
-
-/** A lease ends. `held` is how long it lasted. */
-export const settle = (
-  state: PoolState,
-  entry: Entry,
-  settlement: Settlement,
-  held: number,
-  now: number,
-  out: Commands
-): void => {
-  if (entry.state === "Retired") return
-  const reason = verdict(state, entry, settlement, now)
-  entry.leases--
-  if (reason !== undefined && (entry.leases === 0 || settlement._tag === "Broken")) {
-    retire(state, entry, reason, now, out)
-    return serve(state, now, out)
-  }
-  // What else the connection carries may end in peace, but nothing new is put on it.
-  if (reason !== undefined) entry.condemned ??= reason
-  else if (state.observed) {
-    const event = PoolEvent.Returned({ at: now, key: entry.host.key, connectionId: entry.connection.id, held })
-    out.push({ _tag: "Emit", event })
-  }
-  if (entry.leases === 0) {
-    state.leased--
-    entry.state = "Unplaced"
-    relist(entry)
-    return place(state, entry, false, now, out)
-  }
-  relist(entry)
-  fill(state, entry, false, now, out)
-  dropSurplusDials(state, entry.host, out)
-  review(state, entry.host)
-  serve(state, now, out)
-}
-
-/** Why the connection cannot be kept; undefined if it can. */
-const verdict = (state: PoolState, entry: Entry, settlement: Settlement, now: number): string | undefined => {
-  if (settlement._tag !== "Reusable") return settlement.reason
-  if (settlement.idleFor !== undefined) entry.idleFor = Math.min(entry.idleFor, Duration.toMillis(settlement.idleFor))
-  // A peer may repeat a constant: what counts is the least of (value at its time − requests since).
-  entry.remaining = Math.min(entry.remaining - 1, settlement.remaining ?? Infinity)
-  if (entry.condemned !== undefined) return entry.condemned
-  if (state.phase !== "Open") return "Drained"
-  if (!entry.host.settings.pooling) return "PoolingDisabled"
-  if (!entry.connection.isOpen) return "PeerClosed"
-  if (now >= entry.expiresAt) return "MaxLifetime"
-  if (entry.requestCount >= entry.host.settings.maxRequests || entry.remaining <= 0) return "MaxRequests"
-  return undefined
 }

@@ -20,6 +20,7 @@ import { Interpreter } from "./interpreter.js"
 import * as Settings from "./settings.js"
 import * as Shutdown from "./shutdown.js"
 import * as Snapshot from "./snapshot.js"
+import * as Suspension from "./suspension.js"
 import * as Taking from "./taking.js"
 import * as TimeKeeper from "./timeKeeper.js"
 import * as Upkeep from "./upkeep.js"
@@ -60,7 +61,10 @@ export const make = (
       use: (key, f) => Taking.use(pool, key, f),
       settle: (connection, settlement) => Effect.sync(() => pool.leaseOf(connection)?.settle(settlement)),
       stats: Effect.sync(() => Snapshot.stats(pool.state, pool.hosts.size)),
-      hostStats: Effect.map(Ref.get(pool.hosts.ref), HashMap.map(Snapshot.hostStats)),
+      hostStats: Effect.map(Ref.get(pool.hosts.ref), (hosts) => {
+        const now = pool.time.now()
+        return HashMap.map(hosts, (host) => Snapshot.hostStats(host, now))
+      }),
       events: Stream.unwrapScoped(
         Effect.map(pool.events.subscribe, (queue) =>
           pool.state.phase === "Closed"
@@ -74,10 +78,13 @@ export const make = (
       evict: (key) =>
         Effect.sync(() => {
           const host = pool.hosts.find(key)
-          return host === undefined ? 0 : pool.decide((now, out) => Upkeep.evict(pool.state, host, now, out))
+          return host === undefined ? 0 : pool.decide((now, out) => Upkeep.evict(pool.state, host, "Evicted", now, out))
         }),
       warm: (key, n) => Warming.warm(pool, key, n),
       drain: Shutdown.drain(pool),
+      drainHost: (key) => Shutdown.drainHost(pool, key),
+      suspend: Effect.sync(() => pool.decide((now, out) => Suspension.suspend(pool.state, pool.hosts.all(), now, out))),
+      resume: Effect.sync(() => pool.decide((now, out) => Suspension.resume(pool.state, pool.hosts.all(), now, out))),
       unsafe: {
         request: (key, request, options) => pool.request(key, request, options),
         deadlines: pool.deadlines

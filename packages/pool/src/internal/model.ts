@@ -5,11 +5,14 @@ import type { Connection } from "../Connection.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import type { LeaseRequest } from "../Lease.js"
 import type { PerHostPool } from "../PerHostPool.js"
-import type { AcquireError, ConnectError, ConnectTimeout } from "../PoolError.js"
+import type { AcquireError } from "../PoolError.js"
 import type { PoolEvent } from "../PoolEvent.js"
 import type { PooledConnection } from "../PooledConnection.js"
+import type { Health } from "./health.js"
 import { IndexedHeap, notInHeap } from "./heap.js"
 import { type Linked, LinkedList } from "./list.js"
+import type { Offer, OfferLink } from "./offers.js"
+import type { Peer } from "./peers.js"
 import type { HostSettings, PoolSettings } from "./settings.js"
 
 /** Why the pool itself retires a connection; whoever settles a lease brings reasons of its own. */
@@ -27,6 +30,7 @@ export type PoolReason =
   | "Cleared"
   | "Evicted"
   | "Unwanted"
+  | "Distrusted"
   | "Drained"
   | "DrainTimeout"
   | "PoolClosed"
@@ -76,6 +80,7 @@ export class Entry implements PooledConnection, Linked<Entry> {
   constructor(
     readonly connection: Connection,
     readonly host: HostRecord,
+    readonly peer: Peer,
     readonly createdAt: number,
     /** When its life is over. */
     readonly expiresAt: number
@@ -133,13 +138,16 @@ export class HostRecord implements PerHostPool {
   readonly dials = new Set<Dial>()
   /** Everything open, by connection. */
   readonly entries = new Set<Entry>()
+  /** Its addresses to which connections are open. */
+  readonly peers = new Map<string | undefined, Peer>()
+  /** Leases whose answer nobody has begun to read, longest unread first. */
+  readonly offers = new LinkedList<Offer>()
+  /** Drains of this host that are under way. */
+  draining = 0
+  /** Leases being taken back from such answers. */
+  reclaiming = 0
   /** Connections it should come to have, whoever waits (warm-up); zero once it has them or cannot get them. */
   wanted = 0
-  /** Whether the last dial failed through the peer's fault; then one dial at a time. */
-  failing = false
-  lastFailure: ConnectError | ConnectTimeout | undefined = undefined
-  /** Dials that failed. */
-  failures = 0
   hits = 0
   misses = 0
   /** Place in the heap of hosts that want a connection. */
@@ -149,7 +157,8 @@ export class HostRecord implements PerHostPool {
 
   constructor(
     readonly key: ConnectionKey,
-    readonly settings: HostSettings
+    readonly settings: HostSettings,
+    readonly health: Health
   ) {}
 
   get idle(): number {
@@ -178,7 +187,8 @@ export class HostRecord implements PerHostPool {
   }
 }
 
-export type Phase = "Open" | "Draining" | "Closed"
+/** `Suspended`: requests stay in line; what is out goes on. */
+export type Phase = "Open" | "Suspended" | "Draining" | "Closed"
 
 /** Everything the pool knows, apart from the map of hosts. */
 export class PoolState {
@@ -201,10 +211,20 @@ export class PoolState {
   acquireTimeouts = 0
   pendingLimitReached = 0
   staleRetries = 0
+  failedRetries = 0
+  retriesRefused = 0
+  distrusted = 0
+  reclaimed = 0
   /** Whether anybody listens to events; if not, none are made. */
   observed = false
   /** All idle connections, longest idle first. */
   readonly idle = new LinkedList<IdleLink>()
+  /** Leases being taken back from answers that nobody has begun to read. */
+  reclaiming = 0
+  /** All answers that nobody has begun to read, longest unread first. */
+  readonly offers = new LinkedList<OfferLink>()
+  /** Hosts with fewer idle connections than they should always have. */
+  readonly lacking = new Set<HostRecord>()
   /** All open connections by the time at which they may have expired. */
   readonly expiries = new IndexedHeap<Entry>((left, right) => left.checkAt < right.checkAt)
   /** Hosts that want another connection: fewest connections first, then the one whose request is oldest. */
@@ -214,6 +234,11 @@ export class PoolState {
   )
 
   constructor(readonly settings: PoolSettings) {}
+
+  /** Whether requests may come into line. */
+  get takesRequests(): boolean {
+    return this.phase === "Open" || this.phase === "Suspended"
+  }
 }
 
 /** What the core decided is to be done, in order. */
@@ -232,6 +257,7 @@ export type Command =
   | { readonly _tag: "AbortDial"; readonly dial: Dial }
   | { readonly _tag: "Park"; readonly entry: Entry }
   | { readonly _tag: "Destroy"; readonly entry: Entry; readonly reason: string }
+  | { readonly _tag: "Reclaim"; readonly offer: Offer }
   | { readonly _tag: "Forget"; readonly host: HostRecord }
   | { readonly _tag: "Emit"; readonly event: PoolEvent }
 

@@ -5,6 +5,7 @@
  */
 import * as PoolEvent from "../PoolEvent.js"
 import type { Commands, Entry, HostRecord, PoolReason, PoolState } from "./model.js"
+import { leavePeer } from "./peers.js"
 import { Dial } from "./model.js"
 
 /** Dials the host needs beyond those under way, which serve whoever is first in line. */
@@ -15,13 +16,22 @@ const unmet = (host: HostRecord): number => Math.max(host.waiting - host.dials.s
  * its own host closed to get it.
  */
 const hasOwnRoom = (host: HostRecord): boolean =>
-  host.dials.size < (host.failing ? 1 : host.settings.maxConnecting) &&
+  host.dials.size < (host.health.failing ? 1 : host.settings.maxConnecting) &&
   (host.places < host.settings.maxConnections || (host.freshWaiters.size > 0 && host.idleList.size > 0))
 
 /** Puts the host among those that want a connection, or takes it out, as its numbers say now. */
 export const review = (state: PoolState, host: HostRecord): void => {
   if (state.phase === "Open" && unmet(host) > 0 && hasOwnRoom(host)) state.wanting.put(host)
   else state.wanting.remove(host)
+  if (host.settings.minIdle > 0) noteLack(state, host)
+}
+
+/** Puts the host among those that lack idle connections, or takes it out. */
+const noteLack = (state: PoolState, host: HostRecord): void => {
+  const { maxConnections, maxIdle, minIdle, pooling } = host.settings
+  const lacks = host.idle + host.opening - host.waiting < Math.min(minIdle, maxIdle) && host.places < maxConnections
+  if (state.phase === "Open" && pooling && lacks) state.lacking.add(host)
+  else state.lacking.delete(host)
 }
 
 /**
@@ -60,6 +70,16 @@ const startDial = (state: PoolState, host: HostRecord, now: number, out: Command
   state.opening++
   review(state, host)
   out.push({ _tag: "Dial", dial })
+  if (state.observed) out.push({ _tag: "Emit", event: PoolEvent.OpenStarted({ at: now, key: host.key }) })
+}
+
+/** Gives a dial up. */
+export const abandonDial = (state: PoolState, dial: Dial, now: number, out: Commands): void => {
+  endDial(state, dial)
+  out.push({ _tag: "AbortDial", dial })
+  if (!state.observed) return
+  const event = PoolEvent.OpenAbandoned({ at: now, key: dial.host.key, took: now - dial.startedAt })
+  out.push({ _tag: "Emit", event })
 }
 
 /** Takes a dial off the books. Its place is free from now on. */
@@ -74,15 +94,12 @@ export const endDial = (state: PoolState, dial: Dial): void => {
  *
  * A dial whose request has left goes on as long as its connection would have a use or a place among the idle ones.
  */
-export const dropSurplusDials = (state: PoolState, host: HostRecord, out: Commands): void => {
+export const dropSurplusDials = (state: PoolState, host: HostRecord, now: number, out: Commands): void => {
   const keep = host.settings.pooling ? Math.max(host.settings.maxIdle - host.idleList.size, 0) : 0
   const surplus = host.dials.size - host.waiting - keep
   if (surplus <= 0) return
   // The youngest have come the least far.
-  for (const dial of [...host.dials].slice(-surplus)) {
-    endDial(state, dial)
-    out.push({ _tag: "AbortDial", dial })
-  }
+  for (const dial of [...host.dials].slice(-surplus)) abandonDial(state, dial, now, out)
 }
 
 /** Takes an idle connection out of both lists. The caller decides what becomes of it. */
@@ -123,6 +140,7 @@ export const discard = (state: PoolState, entry: Entry, reason: string, now: num
   entry.state = "Retired"
   relist(entry)
   host.entries.delete(entry)
+  leavePeer(entry)
   state.expiries.remove(entry)
   state.open--
   countClosed(state, reason)
@@ -155,8 +173,12 @@ const countClosed = (state: PoolState, reason: string): void => {
 export const staleness = (entry: Entry, now: number): PoolReason | undefined => {
   if (!entry.connection.isOpen) return "PeerClosed"
   if (now >= entry.expiresAt) return "MaxLifetime"
-  return now - entry.lastUsedAt >= entry.idleFor ? "IdleTimeout" : undefined
+  return now - entry.lastUsedAt >= idleLimit(entry, now) ? "IdleTimeout" : undefined
 }
+
+/** How long it may be idle: the pool's limit, the peer's hint, or what was learned of the peer, whichever is least. */
+export const idleLimit = (entry: Entry, now: number): number =>
+  Math.min(entry.idleFor, entry.host.health.idleCeiling.at(now))
 
 /** Reasons for which an idle connection is stale, so that closing it is an eviction. */
 const staleReasons: ReadonlySet<PoolReason> = new Set([
@@ -165,7 +187,8 @@ const staleReasons: ReadonlySet<PoolReason> = new Set([
   "PeerClosed",
   "PeerReset",
   "SocketError",
-  "UnexpectedBytes"
+  "UnexpectedBytes",
+  "Distrusted"
 ])
 
 /** Ends the life of an idle connection that is of no more use. */
@@ -184,9 +207,10 @@ export const passOver = (state: PoolState, entry: Entry, reason: PoolReason, now
 export const forgetIfEmpty = (state: PoolState, host: HostRecord, out: Commands): void => {
   if (host.forgotten || host.entries.size > 0 || host.dials.size > 0 || host.waiting > 0) return
   // A host that is to have idle connections stays known, or nobody would ever see to it.
-  if (state.phase === "Open" && (host.wanted > 0 || host.settings.minIdle > 0)) return
+  if (state.takesRequests && (host.wanted > 0 || host.settings.minIdle > 0)) return
   host.forgotten = true
   state.wanting.remove(host)
+  state.lacking.delete(host)
   out.push({ _tag: "Forget", host })
 }
 

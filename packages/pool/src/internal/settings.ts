@@ -3,6 +3,7 @@
  */
 import * as Duration from "effect/Duration"
 import type { ConnectionKey } from "../ConnectionKey.js"
+import type { ShouldEvict } from "../Eviction.js"
 import { defaults, type HostOverrides, type PoolConfig } from "../PoolConfig.js"
 import { InvalidPoolConfig } from "../PoolError.js"
 
@@ -20,6 +21,7 @@ export interface HostSettings {
   readonly acquireTimeout: number
   readonly maxRequests: number
   readonly maxConnecting: number
+  readonly retryBudget: number
   readonly minIdle: number
   readonly leakThreshold: number
 }
@@ -30,6 +32,7 @@ export interface PoolSettings {
   readonly maxConnecting: number
   readonly cleanupInterval: number
   readonly drainTimeout: number
+  readonly shouldEvict: ShouldEvict | undefined
   readonly host: (key: ConnectionKey) => HostSettings
 }
 
@@ -55,6 +58,7 @@ export const resolve = (config: PoolConfig): PoolSettings => {
     maxConnecting: count("maxConnecting", config.maxConnecting, 1),
     cleanupInterval: positive("cleanupInterval", config.cleanupInterval),
     drainTimeout: duration("drainTimeout", config.drainTimeout),
+    shouldEvict: hook(config.shouldEvict),
     host: (key) => {
       const overrides = definedOnly(perHost(key))
       return overrides === undefined ? base : hostSettings({ ...config, ...overrides })
@@ -82,6 +86,7 @@ const hostSettings = (config: PoolConfig): HostSettings => ({
   acquireTimeout: positive("acquireTimeout", config.acquireTimeout),
   maxRequests: count("maxRequestsPerConnection", config.maxRequestsPerConnection, 1),
   maxConnecting: count("maxConnectingPerHost", config.maxConnectingPerHost, 1),
+  retryBudget: count("retryBudgetPerHost", config.retryBudgetPerHost, 0),
   minIdle: count("minIdlePerHost", config.minIdlePerHost, 0),
   leakThreshold: positive("leakThreshold", config.leakThreshold)
 })
@@ -99,6 +104,11 @@ const share = (field: keyof PoolConfig, value: number): number => {
 const boolean = (field: keyof PoolConfig, value: boolean): boolean => {
   if (typeof value === "boolean") return value
   throw new InvalidPoolConfig({ field, value, expected: "true or false" })
+}
+
+const hook = (value: ShouldEvict | undefined): ShouldEvict | undefined => {
+  if (value === undefined || typeof value === "function") return value
+  throw new InvalidPoolConfig({ field: "shouldEvict", value, expected: "a function of the connection's facts" })
 }
 
 const oneOf = (field: keyof PoolConfig, value: "fifo" | "lifo"): "fifo" | "lifo" => {

@@ -3,6 +3,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { ConnectionKey } from "../ConnectionKey.js"
 import * as PoolEvent from "../PoolEvent.js"
 import type { Interpreter } from "./interpreter.js"
 import * as Upkeep from "./upkeep.js"
@@ -15,15 +16,17 @@ import { until } from "./waiting.js"
 export const drain = (pool: Interpreter): Effect.Effect<void> =>
   Effect.suspend(() => {
     const startedAt = pool.time.now()
-    pool.decide((now, out) => Upkeep.startDrain(pool.state, pool.hosts.all(), now, out))
-    const { drainTimeout } = pool.settings
-    const quiet = Effect.interruptible(untilQuiet(pool))
-    const bounded = drainTimeout === Infinity ? quiet : Effect.timeoutOption(quiet, Duration.millis(drainTimeout))
-    return pool.state.leased === 0 ? finish(pool, startedAt) : Effect.zipRight(bounded, finish(pool, startedAt))
+    pool.startDrain()
+    const quiet = quietly(pool, () => pool.state.leased === 0)
+    return pool.state.leased === 0 ? finish(pool, startedAt) : Effect.zipRight(quiet, finish(pool, startedAt))
   })
 
-const untilQuiet = (pool: Interpreter): Effect.Effect<void> =>
-  until(pool, () => (pool.state.leased === 0 ? Effect.void : undefined))
+/** Waits for a state of the pool, for `drainTimeout` at most. */
+const quietly = (pool: Interpreter, isReached: () => boolean): Effect.Effect<unknown> => {
+  const { drainTimeout } = pool.settings
+  const reached = Effect.interruptible(until(pool, () => (isReached() ? Effect.void : undefined)))
+  return drainTimeout === Infinity ? reached : Effect.timeoutOption(reached, Duration.millis(drainTimeout))
+}
 
 const finish = (pool: Interpreter, startedAt: number): Effect.Effect<void> =>
   Effect.suspend(() => {
@@ -42,4 +45,27 @@ const finish = (pool: Interpreter, startedAt: number): Effect.Effect<void> =>
       : Effect.logDebug(
           `Drained with ${aborted} connections still on lease after ${pool.settings.drainTimeout} ms (drainTimeout): ${holders.join(", ")}`
         )
+  })
+
+/** Ends the connections that a host has now, while new ones may be opened. */
+export const drainHost = (pool: Interpreter, key: ConnectionKey): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const host = pool.hosts.find(key)
+    if (host === undefined) return Effect.void
+    const startedAt = pool.time.now()
+    const left = new Set(host.entries)
+    const isGone = () => {
+      for (const entry of left) if (entry.state === "Retired") left.delete(entry)
+      return left.size === 0
+    }
+    host.draining++
+    pool.startHostDrain(host)
+    const close = Effect.sync(() => {
+      isGone()
+      pool.decide((now, out) => Upkeep.closeThose(pool.state, host, left, startedAt, now, out))
+    })
+    return Effect.ensuring(
+      isGone() ? close : Effect.zipRight(quietly(pool, isGone), close),
+      Effect.sync(() => host.draining--)
+    )
   })

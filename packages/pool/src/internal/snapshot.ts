@@ -22,15 +22,24 @@ export const stats = (state: PoolState, hosts: number): PoolStats => {
     acquireTimeouts: state.acquireTimeouts,
     pendingLimitReached: state.pendingLimitReached,
     staleRetries: state.staleRetries,
+    failedRetries: state.failedRetries,
+    retriesRefused: state.retriesRefused,
+    distrusted: state.distrusted,
+    reclaimed: state.reclaimed,
+    suspended: state.phase === "Suspended",
     hitRate: leases === 0 ? 0 : state.hits / leases
   }
 }
 
-export const hostStats = (host: HostRecord): HostStats => ({
+export const hostStats = (host: HostRecord, now: number): HostStats => ({
   pooledConnections: host.idle,
   activeConnections: host.active,
   openingConnections: host.opening,
   pendingAcquires: host.waiting,
   hits: host.hits,
-  misses: host.misses
+  misses: host.misses,
+  failing: host.health.failing,
+  idleCeiling: finite(host.health.idleCeiling.at(now))
 })
+
+const finite = (millis: number): number | undefined => (millis === Infinity ? undefined : millis)

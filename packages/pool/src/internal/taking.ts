@@ -57,9 +57,10 @@ export const take = (
   restore: Restore,
   options?: LeaseRequestOptions
 ): Effect.Effect<LeaseImpl, AcquireError> =>
-  Effect.suspend(() => {
+  Effect.withFiberRuntime((fiber) => {
     const request = new FiberRequest()
-    const pending = pool.request(key, request, options)
+    const span = fiber.currentSpan
+    const pending = pool.request(key, request, span === undefined ? options : { ...options, span })
     if (request.lease !== undefined) return Effect.succeed(request.lease)
     if (request.error !== undefined) return Effect.fail(request.error)
     return Effect.matchCauseEffect(restore(request.wait()), {

@@ -17,6 +17,8 @@ import * as Runtime from "effect/Runtime"
 export interface TimeKeeper {
   /** Milliseconds; never goes back, and on the live clock never falls behind the monotonic clock. */
   readonly now: () => number
+  /** The time at which the clock last leapt ahead of the monotonic one, as it does when a machine has slept. */
+  readonly leaptAt: number
   /** Rings once after `millis`; replaces the alarm before. */
   readonly arm: (millis: number, ring: () => void) => void
   readonly disarm: () => void
@@ -28,7 +30,7 @@ export interface TimeKeeper {
 }
 
 export const make = (clock: Clock.Clock, runtime: Runtime.Runtime<never>): TimeKeeper =>
-  isLive(clock) ? live(clock) : onClock(clock, runtime)
+  isLive(clock) ? live(clock, () => performance.now()) : onClock(clock, runtime)
 
 const isLive = (clock: Clock.Clock): boolean =>
   clock.constructor === Context.get(DefaultServices.liveServices, Clock.Clock).constructor
@@ -41,9 +43,14 @@ interface Timer {
   unref?(): unknown
 }
 
-const live = (clock: Clock.Clock): TimeKeeper => {
+/** A clock that goes ahead of the monotonic one by more than this has leapt. Milliseconds. */
+export const leap = 5000
+
+/** `monotonic`: milliseconds that pass while the process runs. */
+export const live = (clock: Clock.Clock, monotonic: () => number): TimeKeeper => {
   let last = clock.unsafeCurrentTimeMillis()
-  let lastMonotonic = performance.now()
+  let lastMonotonic = monotonic()
+  let leaptAt = -Infinity
   let timer: ReturnType<typeof setTimeout> | undefined
   let held = false
   const disarm = () => {
@@ -52,22 +59,31 @@ const live = (clock: Clock.Clock): TimeKeeper => {
   }
   return {
     now: () => {
-      const monotonic = performance.now()
-      const atLeast = last + (monotonic - lastMonotonic)
+      const ticks = monotonic()
+      const atLeast = last + (ticks - lastMonotonic)
       const wall = clock.unsafeCurrentTimeMillis()
-      lastMonotonic = monotonic
+      lastMonotonic = ticks
       last = Math.max(wall, atLeast)
+      if (wall - atLeast > leap) leaptAt = last
       return last
+    },
+    get leaptAt() {
+      return leaptAt
     },
     arm: (millis, ring) => {
       clearTimeout(timer)
       const delay = Math.min(Math.ceil(millis), longestDelay)
-      const expected = performance.now() + delay
+      const expected = monotonic() + delay
+      const ringIfArmed = () => {
+        if (timer === extended) ring()
+      }
+      let extended: typeof timer
       const onTimer = () => {
-        const lateness = performance.now() - expected
+        const lateness = monotonic() - expected
         // A timer that fires late because the loop was blocked would fail what is done already but not yet told:
-        // it is extended once by its lateness.
-        timer = lateness > lateBy ? setTimeout(ring, lateness) : undefined
+        // it is extended once by its lateness, and then the loop polls once more.
+        timer = lateness > lateBy ? setTimeout(afterPoll, lateness, ringIfArmed) : undefined
+        extended = timer
         if (timer === undefined) ring()
         else if (!held) (timer as Timer).unref?.()
       }
@@ -85,6 +101,17 @@ const live = (clock: Clock.Clock): TimeKeeper => {
     },
     background: unheld(clock)
   }
+}
+
+interface EventLoop {
+  readonly setImmediate?: (callback: () => void) => unknown
+}
+
+/** From a timer's callback the loop polls for input before immediates run. */
+const afterPoll = (callback: () => void): void => {
+  const { setImmediate } = globalThis as EventLoop
+  if (setImmediate === undefined) setTimeout(callback, 0)
+  else setImmediate(callback)
 }
 
 /** Milliseconds by which a timer may be late before it is given the time back. */
@@ -114,6 +141,7 @@ const onClock = (clock: Clock.Clock, runtime: Runtime.Runtime<never>): TimeKeepe
   }
   return {
     now: () => (last = Math.max(last, clock.unsafeCurrentTimeMillis())),
+    leaptAt: -Infinity,
     arm: (millis, ring) => {
       disarm()
       sleeper = Runtime.runFork(runtime)(

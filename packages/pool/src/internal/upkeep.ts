@@ -3,12 +3,23 @@
  *
  * Part of the decision core: changes records and appends commands; no I/O, no clock.
  */
-import { ConnectError, PoolClosed } from "../PoolError.js"
+import { PoolClosed } from "../PoolError.js"
 import * as PoolEvent from "../PoolEvent.js"
 import { cheaply } from "./cheapError.js"
 import { dismiss } from "./leasing.js"
+import { drawFromIdle } from "./lessons.js"
 import type { Commands, Entry, HostRecord, PoolReason, PoolState } from "./model.js"
-import { endDial, evictIdle, forgetIfEmpty, relist, retire, review, serve, staleness } from "./places.js"
+import {
+  abandonDial,
+  evictIdle,
+  forgetIfEmpty,
+  idleLimit,
+  relist,
+  retire,
+  review,
+  serve,
+  staleness
+} from "./places.js"
 
 /**
  * Closes idle connections that are past their time; answers how many. It looks only at connections whose noted time
@@ -23,7 +34,7 @@ export const cleanup = (state: PoolState, now: number, out: Commands): number =>
       closed++
     } else {
       const idleSince = entry.state === "Idle" ? entry.lastUsedAt : now
-      const due = Math.min(entry.expiresAt, idleSince + entry.idleFor)
+      const due = Math.min(entry.expiresAt, idleSince + idleLimit(entry, now))
       // A leased connection past its lifetime is retired when it is returned; until then there is nothing to check.
       entry.checkAt = due > now ? due : now + entry.host.settings.idleTimeout
       state.expiries.put(entry)
@@ -36,16 +47,7 @@ export const cleanup = (state: PoolState, now: number, out: Commands): number =>
 /** An idle connection ended, or carried bytes that nobody asked for. */
 export const lost = (state: PoolState, entry: Entry, reason: PoolReason, now: number, out: Commands): void => {
   if (entry.state !== "Idle") return
-  if (entry.requestCount === 0) {
-    // It never carried anything: the same as a failed dial.
-    const { host } = entry
-    host.failing = true
-    host.failures++
-    // Whoever warms the host up hears of it, and does not dial on and on.
-    host.wanted = 0
-    const detail = "the peer accepted the connection and closed it unused"
-    host.lastFailure = new ConnectError({ key: host.key, phase: "before-use", detail, local: false })
-  }
+  drawFromIdle(state, entry, reason, now, out)
   evictIdle(state, entry, reason, now, out)
   serve(state, now, out)
 }
@@ -60,48 +62,70 @@ export const clear = (state: PoolState, reason: PoolReason, now: number, out: Co
   return closed
 }
 
-/** Closes a host's idle connections now, and its busy ones when they are returned; answers how many were closed now. */
-export const evict = (state: PoolState, host: HostRecord, now: number, out: Commands): number => {
+/**
+ * Closes a host's idle connections now, and its busy ones when they are returned; answers how many were closed now.
+ */
+export const evict = (state: PoolState, host: HostRecord, reason: PoolReason, now: number, out: Commands): number => {
   let closed = 0
   host.wanted = 0
-  for (const entry of [...host.entries]) {
-    if (entry.state === "Idle") {
-      evictIdle(state, entry, "Evicted", now, out)
-      closed++
-    } else {
-      entry.condemned ??= "Evicted"
-      relist(entry)
-    }
-  }
+  for (const entry of [...host.entries]) if (end(state, entry, reason, now, out)) closed++
   review(state, host)
   forgetIfEmpty(state, host, out)
   serve(state, now, out)
   return closed
 }
 
-/** The host should have `n` connections, open or opening. */
-export const warm = (state: PoolState, host: HostRecord, n: number, now: number, out: Commands): void => {
+/** Closes a connection now if it is idle, else when it is returned; answers whether it was closed now. */
+export const evictOne = (state: PoolState, entry: Entry, now: number, out: Commands): boolean => {
+  const closed = end(state, entry, "Evicted", now, out)
+  serve(state, now, out)
+  return closed
+}
+
+const end = (state: PoolState, entry: Entry, reason: PoolReason, now: number, out: Commands): boolean => {
+  if (entry.state === "Idle") {
+    evictIdle(state, entry, reason, now, out)
+    return true
+  }
+  if (entry.state === "Leased") {
+    entry.condemned ??= reason
+    relist(entry)
+  }
+  return false
+}
+
+/** The host should have `n` connections, open or opening; answers how many of them its own limits allow. */
+export const warm = (state: PoolState, host: HostRecord, n: number, now: number, out: Commands): number => {
   const { maxConnections, maxIdle, pooling } = host.settings
   // Those on lease now take no place among the idle ones.
-  const target = pooling && state.phase === "Open" ? Math.min(n, maxConnections, host.active + maxIdle) : 0
+  const target = pooling && state.takesRequests ? Math.min(n, maxConnections, host.active + maxIdle) : 0
   host.wanted = target > host.entries.size ? Math.max(host.wanted, target) : host.wanted
   review(state, host)
   serve(state, now, out)
   forgetIfEmpty(state, host, out)
+  return target
 }
 
-/** Sees to it that hosts have the idle connections they should always have. */
-export const replenish = (state: PoolState, hosts: Iterable<HostRecord>, now: number, out: Commands): void => {
-  for (const host of hosts) {
-    const { minIdle } = host.settings
-    if (minIdle > 0 && host.idle + host.opening - host.waiting < minIdle)
-      warm(state, host, host.active + minIdle, now, out)
+/** Sees to it that hosts have the idle connections they should always have, where a dial for nobody may begin. */
+export const replenish = (state: PoolState, now: number, out: Commands): void => {
+  for (const host of [...state.lacking]) {
+    if (host.health.unwaitedDialAt > now) continue
+    warm(state, host, host.active + host.settings.minIdle, now, out)
+    // The limits leave no place for them.
+    if (state.lacking.has(host)) host.health.postpone(now)
   }
+}
+
+/** When `replenish` has something to do; infinite if nothing is lacking. */
+export const nextReplenishing = (state: PoolState): number => {
+  let next = Infinity
+  for (const host of state.lacking) next = Math.min(next, host.health.unwaitedDialAt)
+  return next
 }
 
 /** No new leases: requests in line are refused, dials given up, idle connections closed. */
 export const startDrain = (state: PoolState, hosts: Iterable<HostRecord>, now: number, out: Commands): void => {
-  if (state.phase !== "Open") return
+  if (!state.takesRequests) return
   state.phase = "Draining"
   if (state.observed) out.push({ _tag: "Emit", event: PoolEvent.DrainStarted({ at: now }) })
   for (const host of hosts) {
@@ -110,10 +134,7 @@ export const startDrain = (state: PoolState, hosts: Iterable<HostRecord>, now: n
     for (const line of [host.freshWaiters, host.waiters]) {
       while (line.head !== undefined) dismiss(state, line.head, error, now, out)
     }
-    for (const dial of [...host.dials]) {
-      endDial(state, dial)
-      out.push({ _tag: "AbortDial", dial })
-    }
+    for (const dial of [...host.dials]) abandonDial(state, dial, now, out)
     review(state, host)
     forgetIfEmpty(state, host, out)
   }
@@ -131,4 +152,25 @@ export const close = (state: PoolState, hosts: Iterable<HostRecord>, now: number
     }
   }
   return aborted
+}
+
+/** The drain of one host is over: what is left of its connections of before is closed. */
+export const closeThose = (
+  state: PoolState,
+  host: HostRecord,
+  left: Iterable<Entry>,
+  startedAt: number,
+  now: number,
+  out: Commands
+): void => {
+  let aborted = 0
+  for (const entry of left) {
+    retire(state, entry, "DrainTimeout", now, out)
+    aborted++
+  }
+  if (state.observed) {
+    const event = PoolEvent.HostDrained({ at: now, key: host.key, took: now - startedAt, aborted })
+    out.push({ _tag: "Emit", event })
+  }
+  serve(state, now, out)
 }

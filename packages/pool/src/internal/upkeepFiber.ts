@@ -1,31 +1,69 @@
 /**
- * The fiber behind the periodic cleanup. While nothing is idle it is parked without a timer.
+ * The fibers behind the pool's upkeep. While there is nothing to look after they are parked without a timer; a defect
+ * in one is logged, and it goes on.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import * as Evicting from "./evicting.js"
 import type { Interpreter } from "./interpreter.js"
 import * as Upkeep from "./upkeep.js"
 import { until } from "./waiting.js"
 
-export const start = (pool: Interpreter): Effect.Effect<void, never, Scope.Scope> => {
-  const round = Effect.sync(() =>
-    pool.decide((now, out) => {
-      Upkeep.cleanup(pool.state, now, out)
-      if (pool.hosts.keepsIdle) Upkeep.replenish(pool.state, pool.hosts.all(), now, out)
-    })
-  )
-  return Effect.zipRight(untilNeeded(pool), round).pipe(
-    Effect.repeat(Schedule.spaced(Duration.millis(pool.settings.cleanupInterval))),
+export const start = (pool: Interpreter): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.zipRight(supervised(pool, cleaning(pool)), supervised(pool, replenishing(pool)))
+
+const supervised = (pool: Interpreter, round: Effect.Effect<unknown>): Effect.Effect<void, never, Scope.Scope> =>
+  round.pipe(
+    Effect.catchAllDefect((defect) =>
+      // Not at once: what died may die again.
+      Effect.zipRight(Effect.logError("The upkeep of a connection pool died", defect), pause(pool))
+    ),
+    Effect.forever,
     Effect.withClock(pool.time.background),
     // Or a pool made where nothing may be interrupted could never be closed.
     Effect.interruptible,
     Effect.forkScoped,
     Effect.asVoid
   )
+
+const pause = (pool: Interpreter): Effect.Effect<void> => Effect.sleep(Duration.millis(pool.settings.cleanupInterval))
+
+/** Closes what is stale, and what `shouldEvict` says. */
+const cleaning = (pool: Interpreter): Effect.Effect<unknown> => {
+  const round = Effect.suspend(() => {
+    pool.decide((now, out) => Upkeep.cleanup(pool.state, now, out))
+    return pool.settings.shouldEvict === undefined ? Effect.void : Evicting.ask(pool, pool.settings.shouldEvict)
+  })
+  return Effect.zipRight(untilNeeded(pool), round).pipe(
+    Effect.repeat(Schedule.spaced(Duration.millis(pool.settings.cleanupInterval)))
+  )
 }
 
-/** Ends when there is something to look after: an idle connection, or a host that should have some. */
+/** Ends when there is something to look after: an idle connection, or any if there is a rule of the user's own. */
 const untilNeeded = (pool: Interpreter): Effect.Effect<void> =>
-  until(pool, () => (pool.state.idle.size > 0 || pool.hosts.keepsIdle ? Effect.void : undefined))
+  until(pool, () => {
+    const watched = pool.settings.shouldEvict === undefined ? pool.state.idle.size : pool.state.open
+    return watched > 0 ? Effect.void : undefined
+  })
+
+/** Opens what `minIdlePerHost` asks for, after failures with ever longer pauses. */
+const replenishing = (pool: Interpreter): Effect.Effect<unknown> =>
+  Effect.zipRight(
+    until(pool, () => (pool.state.lacking.size > 0 ? Effect.void : undefined)),
+    Effect.suspend(() => {
+      const wait = Upkeep.nextReplenishing(pool.state) - pool.time.now()
+      if (wait <= 0) return Effect.sync(() => pool.decide((now, out) => Upkeep.replenish(pool.state, now, out)))
+      // Another host may lack one sooner, or this one none any more.
+      return Effect.raceFirst(
+        Effect.sleep(Duration.millis(wait)),
+        until(pool, () => (isDue(pool) ? Effect.void : undefined))
+      )
+    })
+  )
+
+const isDue = (pool: Interpreter): boolean => {
+  const next = Upkeep.nextReplenishing(pool.state)
+  return next === Infinity || next <= pool.time.now()
+}

@@ -1,0 +1,58 @@
+/**
+ * What is known of a host beyond its present connections: whether it fails, how long it lets connections idle, how its
+ * retries went. It outlives the host's record for a while, within bounds, or a host whose only dial failed would be met
+ * anew each time.
+ *
+ * Part of the decision core: time comes in as a value.
+ */
+import type { ConnectError, ConnectTimeout } from "../PoolError.js"
+import { IdleCeiling } from "./idleCeiling.js"
+import { RetryBudget } from "./retryBudget.js"
+
+/** Waits between dials that nobody waits for, after failures: doubled each time, within these. Milliseconds. */
+export const leastBackoff = 1000
+export const longestBackoff = 30_000
+
+export class Health {
+  /** Whether the last dial failed through the peer's fault; then one dial at a time. */
+  failing = false
+  lastFailure: ConnectError | ConnectTimeout | undefined = undefined
+  /** Dials that failed. */
+  failures = 0
+  /** When a dial that nobody waits for may begin. */
+  unwaitedDialAt = 0
+  readonly idleCeiling = new IdleCeiling()
+  readonly retries = new RetryBudget()
+  private backoff = 0
+
+  /** A dial failed, or a connection died before it had carried anything. */
+  failed(error: ConnectError | ConnectTimeout, now: number): void {
+    this.lastFailure = error
+    this.failures++
+    // Our own failures (out of descriptors, denied, aborted) say nothing about the peer.
+    if (error._tag === "ConnectTimeout" || !error.local) this.failing = true
+    this.backoff = Math.min(Math.max(this.backoff * 2, leastBackoff), longestBackoff)
+    this.unwaitedDialAt = now + this.backoff
+  }
+
+  /** A dial opened a connection. Whether it is good for anything is not known yet. */
+  opened(): void {
+    this.failing = false
+    this.lastFailure = undefined
+  }
+
+  /** A connection has carried an answer. */
+  proved(): void {
+    this.backoff = 0
+  }
+
+  /** Dials that nobody waits for could not begin: not before long. */
+  postpone(now: number): void {
+    this.unwaitedDialAt = Math.max(this.unwaitedDialAt, now + leastBackoff)
+  }
+
+  /** Whether there is anything to remember when the host is forgotten. */
+  isNoteworthy(budget: number, now: number): boolean {
+    return this.failing || this.idleCeiling.at(now) !== Infinity || !this.retries.isFresh(budget, now)
+  }
+}

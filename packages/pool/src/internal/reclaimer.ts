@@ -1,0 +1,61 @@
+/**
+ * Sees to it that answers nobody reads give their connections back when requests wait: looks when a request comes into
+ * line, and again when the next offer is due.
+ */
+import type { Deadline, Deadlines } from "../Deadlines.js"
+import type { HostMap } from "./hostMap.js"
+import type { Commands, Entry, HostRecord, PoolState } from "./model.js"
+import * as Offers from "./offers.js"
+
+type Decide = <A>(decision: (now: number, out: Commands) => A) => A
+
+export class Reclaimer {
+  private timer: Deadline | undefined = undefined
+  private timerAt = Infinity
+
+  constructor(
+    private readonly state: PoolState,
+    private readonly hosts: HostMap,
+    private readonly deadlines: Deadlines,
+    private readonly decide: Decide
+  ) {}
+
+  /** Puts a lease on offer. */
+  offer(entry: Entry, reclaim: () => void): Offers.Offer {
+    const offer = new Offers.Offer(entry, this.deadlines.now(), reclaim)
+    Offers.make(this.state, offer)
+    if (this.state.waiting > 0 || !this.state.takesRequests || entry.host.draining > 0) this.arm(offer.since + Offers.unreadFor)
+    return offer
+  }
+
+  /** A lease has ended. */
+  end(offer: Offers.Offer): void {
+    const { reclaiming } = offer
+    Offers.end(this.state, offer)
+    if (reclaiming && this.state.waiting > 0) this.arm(this.deadlines.now())
+  }
+
+  /** Somebody waits for the host. */
+  press(host: HostRecord): void {
+    if (this.state.offers.size > 0) this.takeUp([host])
+  }
+
+  /** Everything that is on offer is wanted back when its time has come. */
+  drain(hosts: Iterable<HostRecord>): void {
+    if (this.state.offers.size > 0) this.takeUp(hosts)
+  }
+
+  private takeUp(hosts: Iterable<HostRecord>): void {
+    this.arm(this.decide((now, out) => Offers.takeUp(this.state, hosts, now, out)))
+  }
+
+  private arm(at: number): void {
+    if (at >= this.timerAt) return
+    this.timer?.clear()
+    this.timerAt = at
+    this.timer = this.deadlines.set(Math.max(Math.ceil(at - this.deadlines.now()), 0), () => {
+      this.timerAt = Infinity
+      this.takeUp(this.hosts.all())
+    })
+  }
+}
