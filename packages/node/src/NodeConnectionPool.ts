@@ -4,11 +4,14 @@
  * @since 0.1.0
  */
 import * as ConnectionPool from "@hotaru/pool/ConnectionPool"
+import type { ShouldEvict } from "@hotaru/pool/Eviction"
 import type * as PoolConfig from "@hotaru/pool/PoolConfig"
+import { InvalidPoolConfig } from "@hotaru/pool/PoolError"
 import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { departedAddresses } from "./AddressEviction.js"
 import { unwrap } from "./internal/wrapped.js"
 import * as NodeConnector from "./NodeConnector.js"
 
@@ -19,6 +22,11 @@ import * as NodeConnector from "./NodeConnector.js"
  * @category models
  */
 export interface NodeConnectionPoolOptions extends Partial<PoolConfig.PoolConfig> {
+  /**
+   * Ends connections to addresses that their host's name has left, by `AddressEviction.departedAddresses()`, beside
+   * `shouldEvict`. False.
+   */
+  readonly evictDepartedAddresses?: boolean | undefined
   readonly connector?: NodeConnector.NodeConnectorOptions | undefined
 }
 
@@ -42,8 +50,32 @@ export interface NodeConnectionPoolOptions extends Partial<PoolConfig.PoolConfig
 export const layer = (options?: NodeConnectionPoolOptions): Layer.Layer<ConnectionPool.ConnectionPool> =>
   options === undefined ? usual : withOptions(options)
 
-const withOptions = ({ connector, ...pool }: NodeConnectionPoolOptions): Layer.Layer<ConnectionPool.ConnectionPool> =>
-  Layer.provide(ConnectionPool.layer(pool), NodeConnector.layer(connector))
+const withOptions = ({
+  connector,
+  evictDepartedAddresses,
+  ...pool
+}: NodeConnectionPoolOptions): Layer.Layer<ConnectionPool.ConnectionPool> =>
+  Layer.provide(
+    // Options that make no sense fail the layer's build, not the call that makes the layer.
+    Layer.suspend(() => ConnectionPool.layer({ ...pool, ...departures(evictDepartedAddresses, pool.shouldEvict) })),
+    NodeConnector.layer(connector)
+  )
+
+const departures = (
+  wanted: boolean | undefined = false,
+  own: ShouldEvict | undefined
+): { readonly shouldEvict?: ShouldEvict } => {
+  if (typeof wanted !== "boolean")
+    throw new InvalidPoolConfig({ field: "evictDepartedAddresses", value: wanted, expected: "true or false" })
+  // What is no function is left to the pool to refuse.
+  if (!wanted || (own !== undefined && typeof own !== "function")) return {}
+  const departed = departedAddresses()
+  if (own === undefined) return { shouldEvict: departed }
+  return {
+    shouldEvict: (connection) =>
+      Effect.flatMap(own(connection), (evict) => (evict ? Effect.succeed(true) : departed(connection)))
+  }
+}
 
 const usual = withOptions({})
 

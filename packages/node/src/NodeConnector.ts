@@ -17,6 +17,7 @@ import { Failures } from "./internal/failures.js"
 import { Lookups } from "./internal/lookups.js"
 import { starter } from "./internal/resolving.js"
 import { settingsOf } from "./internal/settings.js"
+import { share } from "./internal/sharedLookups.js"
 import { isNodeTlsIdentity, type NodeTlsIdentity } from "./internal/tlsIdentity.js"
 import type { TlsOptions } from "./NodeTls.js"
 import { Resolver, type ResolverShape } from "./Resolver.js"
@@ -59,9 +60,10 @@ export const make = (options: NodeConnectorOptions = {}): Effect.Effect<Connecto
     const { identity, ...settings } = yield* Effect.sync(() => settingsOf(options))
     const start = yield* starter(options.resolver ?? (yield* Resolver))
     const now = () => performance.now()
-    const dialler: Dialler = { ...settings, lookups: new Lookups(start, now), failures: new Failures(now) }
+    const lookups = new Lookups(start, now)
+    const dialler: Dialler = { ...settings, lookups, failures: new Failures(now) }
     yield* warnOnce(identity)
-    return {
+    const connector: ConnectorShape = {
       connect: (key) => {
         if (key.proxy !== undefined) return Effect.fail(refused(key, "proxy", "this connector knows no proxies", true))
         if (!key.useTls) return dial(dialler, key, undefined)
@@ -74,6 +76,8 @@ export const make = (options: NodeConnectorOptions = {}): Effect.Effect<Connecto
           : Effect.zipRight(warnOnce(wanted), dial(dialler, key, wanted))
       }
     }
+    share(connector, lookups)
+    return connector
   })
 
 /**

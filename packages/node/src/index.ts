@@ -1,6 +1,7 @@
 /**
  * @since 0.1.0
  */
+export * as AddressEviction from "./AddressEviction.js"
 export * as NodeConnectionPool from "./NodeConnectionPool.js"
 export * as NodeConnector from "./NodeConnector.js"
 export * as NodePooledHttpClient from "./NodePooledHttpClient.js"

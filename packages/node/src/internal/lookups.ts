@@ -63,6 +63,21 @@ export class Lookups {
       wait(name.answer)
       return () => {}
     }
+    return this.join(name, wait)
+  }
+
+  /**
+   * Asks on nobody's behalf: joins a look-up that somebody waits for, or begins one if that leaves a place to dials.
+   * What was found before is no answer here. Answers how to stop waiting, or undefined: not now.
+   */
+  probe(host: string, waiter: (answer: Answer) => void): (() => void) | undefined {
+    const known = this.names.get(host)
+    if ((known === undefined || known.waiters.size === 0) && this.running >= inAll - 1) return undefined
+    // A waiter of its own, so that leaving twice takes nobody else along.
+    return this.join(known ?? this.named(host), (answer) => waiter(answer))
+  }
+
+  private join(name: Name, wait: Waiter): () => void {
     name.waiters.add(wait)
     this.ensure(name)
     return () => {

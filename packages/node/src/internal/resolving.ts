@@ -18,13 +18,18 @@ export const starter = (
   resolver: ResolverShape
 ): Effect.Effect<(host: string, done: (answer: Answer) => void) => void, never, Scope.Scope> =>
   Effect.map(FiberSet.makeRuntime<never, ReadonlyArray<Address>, ResolveError>(), (run) => (host, done) => {
-    run(
-      Effect.map(
-        Effect.suspend(() => resolver.lookup(host)),
-        usable
-      )
-    ).addObserver((exit) => done(exit))
+    run(addressesOf(resolver, host)).addObserver((exit) => done(exit))
   })
+
+/** A host's addresses, each in its canonical form and once. */
+export const addressesOf = (
+  resolver: ResolverShape,
+  host: string
+): Effect.Effect<ReadonlyArray<Address>, ResolveError> =>
+  Effect.map(
+    Effect.suspend(() => resolver.lookup(host)),
+    usable
+  )
 
 const usable = (addresses: ReadonlyArray<string>): ReadonlyArray<Address> => {
   const seen = new Map<string, Address>()
