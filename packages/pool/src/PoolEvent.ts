@@ -78,9 +78,19 @@ export type PoolEvent = Data.TaggedEnum<{
     readonly stack: string | undefined
   }
   /** A connection reported as leaked came back after all. */
-  LeakReturned: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number; readonly held: number }
+  LeakReturned: {
+    readonly at: number
+    readonly key: ConnectionKey
+    readonly connectionId: number
+    readonly held: number
+  }
   /** An answer that nobody read is given up, because requests wait for its connection. `unread`: for how long. */
-  Reclaimed: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number; readonly unread: number }
+  Reclaimed: {
+    readonly at: number
+    readonly key: ConnectionKey
+    readonly connectionId: number
+    readonly unread: number
+  }
   /** A peer has fallen silent: its connections that were idle since before are closed. */
   Distrusted: {
     readonly at: number

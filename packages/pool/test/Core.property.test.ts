@@ -9,7 +9,7 @@ import * as Duration from "effect/Duration"
 import * as FastCheck from "effect/FastCheck"
 import { World } from "./support/world.js"
 
-const hosts = ["a.test", "b.test", "c.test", "d.test"]
+const hosts = ["a.test", "b.test", "c.test"]
 
 interface Step {
   readonly what: keyof typeof steps
@@ -66,6 +66,32 @@ const steps = {
     world.settle(held, Lease.Broken("Stale"))
     world.request(held.waiter.host.key.host, step.n % 2 === 0, held.waiter)
   },
+  diesUnanswered: (world: World, step: Step) => {
+    const held = pick(world.held, step.which)
+    if (held === undefined) return
+    Object.assign(held.entry.connection, { isOpen: false })
+    world.settle(held, Lease.Broken("Stale"), false)
+  },
+  fallsSilent: (world: World, step: Step) => {
+    const unheard = world.held.filter((held) => held.reused && held.heardBefore === held.entry.peer.heard)
+    const held = pick(unheard, step.which)
+    if (held !== undefined) world.settle(held, Lease.Broken("Interrupted", { silent: true }), false)
+  },
+  isOffered: (world: World, step: Step) => {
+    const held = pick(world.held, step.which)
+    if (held !== undefined) world.offer(held)
+  },
+  takesUp: (world: World) => world.takeUp(),
+  suspend: (world: World) => world.suspend(),
+  resume: (world: World) => world.resume(),
+  replenish: (world: World) => world.replenish(),
+  evictOne: (world: World, step: Step) => {
+    const entry = pick(world.entries, step.which)
+    if (entry !== undefined) world.evictOne(entry)
+  },
+  drainHost: (world: World, step: Step) => {
+    if (world.hosts.has(hostOf(step))) world.drainHost(hostOf(step))
+  },
   idleEnds: (world: World, step: Step) => {
     const entry = pick(world.idle, step.which)
     if (entry !== undefined) world.lost(entry)
@@ -77,12 +103,15 @@ const steps = {
   timePasses: (world: World, step: Step) => {
     world.now += step.n * 100
   },
+  muchTimePasses: (world: World) => {
+    world.now += 1100
+  },
   cleanup: (world: World) => void world.cleanup(),
   clear: (world: World) => void world.clear(),
   evict: (world: World, step: Step) => {
     if (world.hosts.has(hostOf(step))) world.evict(hostOf(step))
   },
-  warm: (world: World, step: Step) => world.warm(hostOf(step), step.which % 5)
+  warm: (world: World, step: Step) => void world.warm(hostOf(step), step.which % 5)
 }
 
 const weights: ReadonlyArray<readonly [number, keyof typeof steps]> = [
@@ -93,14 +122,24 @@ const weights: ReadonlyArray<readonly [number, keyof typeof steps]> = [
   [8, "dialSucceeds"],
   [2, "dialFails"],
   [1, "dialFindsItDead"],
-  [8, "returns"],
+  [12, "returns"],
   [1, "returnsWithHints"],
   [1, "spent"],
   [1, "broken"],
   [2, "brokenAndReplaced"],
+  [2, "diesUnanswered"],
+  [4, "fallsSilent"],
+  [8, "isOffered"],
+  [6, "takesUp"],
+  [1, "suspend"],
+  [10, "resume"],
+  [1, "replenish"],
+  [1, "evictOne"],
+  [1, "drainHost"],
   [2, "idleEnds"],
   [1, "endsUnnoticed"],
-  [3, "timePasses"],
+  [5, "timePasses"],
+  [2, "muchTimePasses"],
   [2, "cleanup"],
   [1, "clear"],
   [1, "evict"],
@@ -114,12 +153,13 @@ const step: FastCheck.Arbitrary<Step> = FastCheck.record({
 })
 
 const config: FastCheck.Arbitrary<Partial<PoolConfig.PoolConfig>> = FastCheck.record({
-  maxConnections: FastCheck.integer({ min: 1, max: 6 }),
-  maxConnectionsPerHost: FastCheck.integer({ min: 1, max: 4 }),
+  maxConnections: FastCheck.integer({ min: 1, max: 10 }),
+  maxConnectionsPerHost: FastCheck.integer({ min: 1, max: 6 }),
   maxConnecting: FastCheck.integer({ min: 1, max: 4 }),
   maxConnectingPerHost: FastCheck.integer({ min: 1, max: 3 }),
   maxIdlePerHost: FastCheck.integer({ min: 0, max: 3 }),
   maxPendingPerHost: FastCheck.integer({ min: 0, max: 5 }),
+  minIdlePerHost: FastCheck.constantFrom(0, 0, 0, 1, 2),
   maxRequestsPerConnection: FastCheck.constantFrom(2, 5, Infinity),
   enablePooling: FastCheck.constantFrom(true, true, true, false),
   idleOrder: FastCheck.constantFrom("fifo", "lifo"),
@@ -142,6 +182,8 @@ describe("The decision core, whatever happens in whatever order", () => {
             happened.set(each.what, (happened.get(each.what) ?? 0) + 1)
           }
           for (const reason of world.state.closed.keys()) happened.set(reason, (happened.get(reason) ?? 0) + 1)
+          if (world.state.distrusted > 0) happened.set("distrusted", (happened.get("distrusted") ?? 0) + 1)
+          if (world.state.reclaimed > 0) happened.set("reclaimed", (happened.get("reclaimed") ?? 0) + 1)
           for (const error of world.refused) happened.set(error._tag, (happened.get(error._tag) ?? 0) + 1)
           world.drain()
           assert.deepStrictEqual([world.state.waiting, world.state.opening, world.state.idle.size], [0, 0, 0])
@@ -153,13 +195,16 @@ describe("The decision core, whatever happens in whatever order", () => {
               world.state.leased,
               world.hosts.size,
               world.state.expiries.size,
-              world.state.wanting.size
+              world.state.wanting.size,
+              world.state.offers.size,
+              world.state.reclaiming,
+              world.state.lacking.size
             ],
-            [0, 0, 0, 0, 0]
+            [0, 0, 0, 0, 0, 0, 0, 0]
           )
         }
       ),
-      { numRuns: 400 }
+      { numRuns: 1000 }
     )
     // A test that never gets anywhere proves nothing.
     const expected = [
@@ -170,6 +215,8 @@ describe("The decision core, whatever happens in whatever order", () => {
       "MaxRequests",
       "PoolingDisabled",
       "Evicted",
+      "reclaimed",
+      "DrainTimeout",
       "Cleared",
       "PeerClosed",
       "ConnectError",

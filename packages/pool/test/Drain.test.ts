@@ -267,7 +267,7 @@ describe("Drain, by the end of the layer", () => {
       yield* pool.lease(a)
       ping(yield* pool.lease(b))
       yield* Scope.close(scope, Exit.void)
-      const told = Array.from(yield* Queue.takeAll(events)).slice(5)
+      const told = Array.from(yield* Queue.takeAll(events)).slice(9)
       assert.deepStrictEqual(
         told.map((event) => event._tag),
         ["DrainStarted", "Retired", "Retired", "Drained"]

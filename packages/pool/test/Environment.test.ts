@@ -52,12 +52,13 @@ describe("HOTARU_POOL_*", () => {
     ["HOTARU_POOL_MAX_CONNECTING", "3", "maxConnecting", 3],
     ["HOTARU_POOL_MIN_IDLE_PER_HOST", "4", "minIdlePerHost", 4],
     ["HOTARU_POOL_DRAIN_TIMEOUT", "0 seconds", "drainTimeout", 0],
+    ["HOTARU_POOL_RETRY_BUDGET_PER_HOST", "3", "retryBudgetPerHost", 3],
     ["HOTARU_POOL_LEAK_THRESHOLD", "1 minute", "leakThreshold", 60_000]
   ]
 
-  it("there is a variable for every field but the function", () => {
+  it("there is a variable for every field but the functions", () => {
     assert.deepStrictEqual(
-      [...variables.map(([, , field]) => field), "perHost"].sort(),
+      [...variables.map(([, , field]) => field), "perHost", "shouldEvict"].sort(),
       Object.keys(PoolConfig.defaults).sort()
     )
   })
@@ -88,6 +89,7 @@ describe("HOTARU_POOL_*", () => {
     ["HOTARU_POOL_ACQUIRE_TIMEOUT", "acquireTimeout"],
     ["HOTARU_POOL_MAX_REQUESTS_PER_CONNECTION", "maxRequestsPerConnection"],
     ["HOTARU_POOL_DRAIN_TIMEOUT", "drainTimeout"],
+    ["HOTARU_POOL_RETRY_BUDGET_PER_HOST", "retryBudgetPerHost"],
     ["HOTARU_POOL_LEAK_THRESHOLD", "leakThreshold"]
   ] as const
   for (const [variable, field] of unlimited) {

@@ -34,7 +34,7 @@ describe("Events", () => {
         second.held.settle(Lease.Broken("ReadFailed"))
         assert.strictEqual(third.error?._tag, "AcquireTimeout")
         const [connectError, pendingLimit, acquireTimeout] = (yield* drained(events)).flatMap((event) =>
-          event._tag === "OpenFailed" ? [] : event._tag === "Refused" ? [event] : []
+          event._tag === "Refused" || event._tag === "WaiterTimedOut" ? [event] : []
         )
         assert.deepStrictEqual(
           [connectError, pendingLimit, acquireTimeout].map((event) => [event?.at, event?.error._tag, event?.waited]),
@@ -56,7 +56,16 @@ describe("Events", () => {
       ping(yield* pool.lease(a))
       yield* pool.drain
       const tags = Chunk.toReadonlyArray(yield* Fiber.join(heard)).map((event) => event._tag)
-      assert.deepStrictEqual(tags, ["Opened", "Acquired", "Returned", "DrainStarted", "Retired", "Drained"])
+      assert.deepStrictEqual(tags, [
+        "OpenStarted",
+        "Queued",
+        "Opened",
+        "Acquired",
+        "Returned",
+        "DrainStarted",
+        "Retired",
+        "Drained"
+      ])
       assert.strictEqual((yield* Stream.runCollect(pool.events)).length, 0)
     })
   )
@@ -77,8 +86,11 @@ describe("Events", () => {
       const connectionId = socket.id
       const common = { key: a, connectionId }
       assert.deepStrictEqual(yield* drained(events), [
+        PoolEvent.OpenStarted({ at: 0, key: a }),
+        PoolEvent.Queued({ at: 0, key: a, waiting: 1 }),
         PoolEvent.Opened({ at: 2000, ...common, took: 2000, remoteAddress: "192.0.2.7" }),
         PoolEvent.Acquired({ at: 2000, ...common, reused: false, waited: 2000, idle: 0 }),
+        PoolEvent.Queued({ at: 2000, key: a, waiting: 1 }),
         PoolEvent.Returned({ at: 5000, ...common, held: 3000 }),
         PoolEvent.Acquired({ at: 5000, ...common, reused: true, waited: 3000, idle: 0 }),
         PoolEvent.Returned({ at: 5000, ...common, held: 0 }),
@@ -102,13 +114,13 @@ describe("Events", () => {
 
   it.effect("as a stream", () =>
     onOpenNetwork({}, function* ({ pool, story }) {
-      const listening = yield* Effect.fork(Stream.runCollect(Stream.take(pool.events, 3)))
+      const listening = yield* Effect.fork(Stream.runCollect(Stream.take(pool.events, 5)))
       yield* story.settle
       ping(yield* pool.lease(a))
       const events = yield* Fiber.join(listening)
       assert.deepStrictEqual(
         Chunk.toReadonlyArray(events).map((event) => event._tag),
-        ["Opened", "Acquired", "Returned"]
+        ["OpenStarted", "Queued", "Opened", "Acquired", "Returned"]
       )
     })
   )
@@ -135,7 +147,7 @@ describe("Events", () => {
       assert.strictEqual(seen, 2 * exchanges)
       const told = yield* drained(slow)
       assert.strictEqual(told.length, ringSize + 1)
-      assert.deepStrictEqual(told[0], PoolEvent.Missed({ count: 3 + 2 * exchanges - ringSize }))
+      assert.deepStrictEqual(told[0], PoolEvent.Missed({ count: 5 + 2 * exchanges - ringSize }))
       assert.isTrue(told.slice(1).every((event) => event._tag !== "Missed"))
       ping(ask(pool, a).held)
       assert.deepStrictEqual(
@@ -151,7 +163,7 @@ describe("Events", () => {
       const next = yield* Effect.fork(events.take)
       yield* story.settle
       yield* pool.lease(a)
-      assert.strictEqual((yield* Fiber.join(next))._tag, "Opened")
+      assert.strictEqual((yield* Fiber.join(next))._tag, "OpenStarted")
     })
   )
 

@@ -116,6 +116,7 @@ class FakeTime implements TimeKeeper {
   at = 0
   arms = 0
   held = false
+  readonly leaptAt = -Infinity
   alarm: { readonly due: number; readonly ring: () => void } | undefined = undefined
   readonly background = undefined as never
   readonly now = () => this.at

@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
-import { a, ask, b, exchange, hostStatsOf, keyOf, onOpenNetwork, onPool } from "./support/stories.js"
+import { a, ask, b, hostStatsOf, keyOf, onOpenNetwork, onPool } from "./support/stories.js"
 
 const ping = (lease: Lease.Lease) => lease.settle(Lease.Reusable())
 const never = "1000 days"
@@ -391,34 +391,6 @@ describe("minIdlePerHost", () => {
       for (let i = 0; i < 4; i++) yield* pool.lease(a)
       yield* TestClock.adjust("2 seconds")
       assert.deepStrictEqual([(yield* pool.stats).pooledConnections, network.open.length], [2, 6])
-    })
-  )
-
-  it.effect("those that end are replaced by the next round, not at once", () =>
-    onOpenNetwork({ minIdlePerHost: 1, cleanupInterval: "10 seconds" }, function* ({ network, pool, story }) {
-      const lease = yield* pool.lease(a)
-      exchange(lease, network)
-      ping(lease)
-      yield* TestClock.adjust("10 seconds")
-      assert.strictEqual(network.open.length, 1)
-      network.open[0]?.end()
-      yield* story.settle
-      assert.strictEqual(network.open.length, 0)
-      yield* TestClock.adjust("10 seconds")
-      assert.strictEqual(network.open.length, 1)
-    })
-  )
-
-  it.effect("a host that cannot be reached is tried once a round", () =>
-    onPool({ minIdlePerHost: 2, cleanupInterval: "10 seconds" }, function* ({ network, pool, story }) {
-      ask(pool, a)
-      for (let round = 0; round < 5; round++) {
-        yield* story.settle
-        for (const dial of network.dials) if (dial.state === "pending") dial.fail()
-        yield* TestClock.adjust("10 seconds")
-      }
-      assert.isAtMost(network.dials.length, 10)
-      assert.isAtLeast(network.dials.length, 5)
     })
   )
 })

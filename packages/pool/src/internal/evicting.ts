@@ -20,7 +20,9 @@ export const ask = (pool: Interpreter, shouldEvict: ShouldEvict): Effect.Effect<
           return Effect.void
         })
       }).pipe(
-        Effect.catchAllDefect((defect) => Effect.logError(`shouldEvict died over a connection to ${entry.host.key}`, defect))
+        Effect.catchAllDefect((defect) =>
+          Effect.logError(`shouldEvict died over a connection to ${entry.host.key}`, defect)
+        )
       ),
     { discard: true }
   )

@@ -30,7 +30,9 @@ export class LeakWatch {
     const held = at - lease.grantedAt
     const { connection, key } = lease
     this.events.publishIfObserved(() => PoolEvent.LeakReturned({ at, key, connectionId: connection.id, held }))
-    this.log(Effect.logInfo(`The connection to ${key} that was reported as leaked came back after ${Math.round(held)} ms`))
+    this.log(
+      Effect.logInfo(`The connection to ${key} that was reported as leaked came back after ${Math.round(held)} ms`)
+    )
   }
 
   private report(lease: LeaseImpl): void {

@@ -5,8 +5,8 @@
  */
 import * as PoolEvent from "../PoolEvent.js"
 import type { Commands, Entry, HostRecord, PoolReason, PoolState } from "./model.js"
-import { leavePeer } from "./peers.js"
 import { Dial } from "./model.js"
+import { leavePeer } from "./peers.js"
 
 /** Dials the host needs beyond those under way, which serve whoever is first in line. */
 const unmet = (host: HostRecord): number => Math.max(host.waiting - host.dials.size, host.wanted - host.places)

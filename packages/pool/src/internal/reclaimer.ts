@@ -24,7 +24,8 @@ export class Reclaimer {
   offer(entry: Entry, reclaim: () => void): Offers.Offer {
     const offer = new Offers.Offer(entry, this.deadlines.now(), reclaim)
     Offers.make(this.state, offer)
-    if (this.state.waiting > 0 || !this.state.takesRequests || entry.host.draining > 0) this.arm(offer.since + Offers.unreadFor)
+    if (this.state.waiting > 0 || !this.state.takesRequests || entry.host.draining > 0)
+      this.arm(offer.since + Offers.unreadFor)
     return offer
   }
 

@@ -20,13 +20,7 @@ export const allow = (state: PoolState, entry: Entry, now: number, out: Commands
 }
 
 /** A request comes back into line for a fresh connection. `connectionId`: of the dead one. */
-export const retried = (
-  state: PoolState,
-  host: HostRecord,
-  connectionId: number,
-  now: number,
-  out: Commands
-): void => {
+export const retried = (state: PoolState, host: HostRecord, connectionId: number, now: number, out: Commands): void => {
   state.staleRetries++
   if (state.observed) out.push({ _tag: "Emit", event: PoolEvent.Retried({ at: now, key: host.key, connectionId }) })
 }

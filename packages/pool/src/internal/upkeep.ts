@@ -9,17 +9,7 @@ import { cheaply } from "./cheapError.js"
 import { dismiss } from "./leasing.js"
 import { drawFromIdle } from "./lessons.js"
 import type { Commands, Entry, HostRecord, PoolReason, PoolState } from "./model.js"
-import {
-  abandonDial,
-  evictIdle,
-  forgetIfEmpty,
-  idleLimit,
-  relist,
-  retire,
-  review,
-  serve,
-  staleness
-} from "./places.js"
+import { abandonDial, evictIdle, forgetIfEmpty, idleLimit, relist, retire, review, serve, staleness } from "./places.js"
 
 /**
  * Closes idle connections that are past their time; answers how many. It looks only at connections whose noted time

@@ -14,10 +14,17 @@ import {
 } from "@hotaru/pool"
 import * as Effect from "effect/Effect"
 import * as Dialling from "../../src/internal/dialling.js"
+import { distrust } from "../../src/internal/distrust.js"
+import { Health } from "../../src/internal/health.js"
 import * as Leasing from "../../src/internal/leasing.js"
+import type { LeaseFacts } from "../../src/internal/lessons.js"
 import type { Command, Commands, Dial, Entry } from "../../src/internal/model.js"
 import { HostRecord, PoolState, Waiter } from "../../src/internal/model.js"
+import * as Offers from "../../src/internal/offers.js"
+import { fallsSilent } from "../../src/internal/peers.js"
+import * as Returning from "../../src/internal/returning.js"
 import * as Settings from "../../src/internal/settings.js"
+import * as Suspension from "../../src/internal/suspension.js"
 import * as Upkeep from "../../src/internal/upkeep.js"
 
 let ids = 0
@@ -44,6 +51,11 @@ export const stubConnection = (capacity = 1): Connection.Connection & { isOpen: 
 export interface Held {
   readonly waiter: Waiter
   readonly entry: Entry
+  readonly grantedAt: number
+  readonly reused: boolean
+  readonly idledFor: number
+  readonly heardBefore: number
+  offer?: Offers.Offer
 }
 
 const nobody: Lease.LeaseRequest = { onLease: () => {}, onRefused: () => {} }
@@ -60,6 +72,7 @@ export class World {
   destroyed = 0
   private readonly ended = new Set<Entry>()
   private readonly answered = new Set<Waiter>()
+  private readonly memory = new Map<string, Health>()
   private readonly settings: Settings.HostSettings
 
   constructor(readonly config: Partial<PoolConfig.PoolConfig>) {
@@ -71,7 +84,8 @@ export class World {
   host(name: string): HostRecord {
     let host = this.hosts.get(name)
     if (host === undefined) {
-      host = new HostRecord(ConnectionKey.make({ host: name, port: 80, useTls: false }), this.settings)
+      const health = this.memory.get(name) ?? new Health()
+      host = new HostRecord(ConnectionKey.make({ host: name, port: 80, useTls: false }), this.settings, health)
       this.hosts.set(name, host)
     }
     return host
@@ -116,11 +130,50 @@ export class World {
     this.decide((out) => Dialling.failed(this.state, dial, error, this.now, out))
   }
 
-  settle(held: Held, settlement: Lease.Settlement): void {
+  /** `answered`: whether a byte of an answer came before. */
+  settle(held: Held, settlement: Lease.Settlement, answered = true): void {
     const at = this.held.indexOf(held)
     if (at >= 0) this.held.splice(at, 1)
-    this.decide((out) => Leasing.settle(this.state, held.entry, settlement, 0, this.now, out))
+    const facts: LeaseFacts = { ...held, isRetry: held.waiter.fresh, hasRead: answered, hasWritten: true }
+    if (answered) held.entry.peer.heard++
+    if (held.offer !== undefined) Offers.end(this.state, held.offer)
+    const { host, peer } = held.entry
+    const silent = fallsSilent(held.entry, settlement, facts, this.now)
+    this.decide((out) => Returning.settle(this.state, held.entry, settlement, facts, this.now, out))
+    if (silent) this.decide((out) => distrust(this.state, host, peer, peer.heard, this.now, out))
   }
+
+  offer(held: Held): void {
+    if (held.offer !== undefined) return
+    held.offer = new Offers.Offer(held.entry, this.now, () => {})
+    Offers.make(this.state, held.offer)
+    this.check()
+  }
+
+  takeUp(): void {
+    const next = this.decide((out) => Offers.takeUp(this.state, [...this.hosts.values()], this.now, out))
+    assert.isAbove(next, this.now, "what is due is taken up now")
+  }
+
+  /** A host's connections of now: idle ones end, the others do when they come back, or when the time is over. */
+  drainHost(name: string): void {
+    const host = this.host(name)
+    const before = [...host.entries]
+    this.decide((out) => Upkeep.evict(this.state, host, "Drained", this.now, out))
+    for (const entry of before) assert.isTrue(entry.state === "Retired" || entry.condemned !== undefined)
+    const left = before.filter((entry) => entry.state !== "Retired")
+    this.decide((out) => Upkeep.closeThose(this.state, host, left, this.now, this.now, out))
+    for (const entry of before) assert.strictEqual(entry.state, "Retired")
+  }
+
+  suspend = (): void => {
+    this.decide((out) => Suspension.suspend(this.state, [...this.hosts.values()], this.now, out))
+  }
+  resume = (): void => {
+    this.decide((out) => Suspension.resume(this.state, [...this.hosts.values()], this.now, out))
+  }
+  replenish = (): void => this.decide((out) => Upkeep.replenish(this.state, this.now, out))
+  evictOne = (entry: Entry): boolean => this.decide((out) => Upkeep.evictOne(this.state, entry, this.now, out))
 
   lost(entry: Entry): void {
     Object.assign(entry.connection, { isOpen: false })
@@ -129,8 +182,9 @@ export class World {
 
   cleanup = (): number => this.decide((out) => Upkeep.cleanup(this.state, this.now, out))
   clear = (): number => this.decide((out) => Upkeep.clear(this.state, "Cleared", this.now, out))
-  evict = (name: string): number => this.decide((out) => Upkeep.evict(this.state, this.host(name), this.now, out))
-  warm = (name: string, n: number): void =>
+  evict = (name: string): number =>
+    this.decide((out) => Upkeep.evict(this.state, this.host(name), "Evicted", this.now, out))
+  warm = (name: string, n: number): number =>
     this.decide((out) => Upkeep.warm(this.state, this.host(name), n, this.now, out))
   drain = (): void => this.decide((out) => Upkeep.startDrain(this.state, [...this.hosts.values()], this.now, out))
   close = (): number => this.decide((out) => Upkeep.close(this.state, [...this.hosts.values()], this.now, out))
@@ -159,11 +213,19 @@ export class World {
     switch (command._tag) {
       case "Grant": {
         const { entry, waiter } = command
+        assert.strictEqual(this.state.phase, "Open", "a suspended pool grants nothing")
         this.answer(waiter)
         assert.strictEqual(entry.host, waiter.host)
         assert.isFalse(this.ended.has(entry))
         this.grants++
-        this.held.push({ entry, waiter })
+        this.held.push({
+          entry,
+          waiter,
+          grantedAt: this.now,
+          reused: command.reused,
+          idledFor: command.idle,
+          heardBefore: entry.peer.heard
+        })
         if (!waiter.fresh) {
           for (let other = waiter.host.waiters.head; other !== undefined; other = other.next) {
             assert.isAbove(other.ticket, waiter.ticket, "grants come in the order of asking")
@@ -186,12 +248,25 @@ export class World {
         assert.isAbove(command.reason.length, 0)
         this.ended.add(command.entry)
         this.destroyed++
-        for (let i = this.held.length - 1; i >= 0; i--)
-          if (this.held[i]?.entry === command.entry) this.held.splice(i, 1)
+        for (let i = this.held.length - 1; i >= 0; i--) {
+          const held = this.held[i] as Held
+          if (held.entry !== command.entry) continue
+          if (held.offer !== undefined) Offers.end(this.state, held.offer)
+          this.held.splice(i, 1)
+        }
+        return
+      case "Reclaim":
+        assert.isAtMost(command.offer.since + Offers.unreadFor, this.now, "not before its time")
+        assert.isTrue(
+          this.held.some((held) => held.offer === command.offer),
+          "what is taken back is on lease"
+        )
         return
       case "Forget":
         assert.strictEqual(this.hosts.get(command.host.key.host), command.host)
         this.hosts.delete(command.host.key.host)
+        if (command.host.health.isNoteworthy(this.settings.retryBudget, this.now))
+          this.memory.set(command.host.key.host, command.host.health)
         return
     }
   }
@@ -228,6 +303,14 @@ export class World {
         hostLeases: this.held.length
       }
     )
+    const offers = this.held.flatMap((held) => (held.offer === undefined ? [] : [held.offer]))
+    assert.strictEqual(state.offers.size, offers.filter((offer) => offer.standing).length)
+    assert.strictEqual(state.reclaiming, offers.filter((offer) => offer.reclaiming).length)
+    assert.strictEqual(
+      state.reclaiming,
+      sum((host) => host.reclaiming)
+    )
+    for (const host of state.lacking) assert.isTrue(hosts.includes(host) && state.phase === "Open")
     assert.strictEqual(closed, this.destroyed)
     assert.isAtMost(state.open + state.opening, state.settings.maxConnections)
     assert.isAtMost(state.opening, state.settings.maxConnecting)
@@ -259,7 +342,14 @@ export class World {
   private checkHost(host: HostRecord): void {
     const { settings, state } = this
     assert.isFalse(host.forgotten, "a host in use is known")
-    assert.isTrue(host.entries.size + host.dials.size + host.waiting + host.wanted > 0, "an empty host is forgotten")
+    assert.isTrue(
+      host.entries.size + host.dials.size + host.waiting + host.wanted + settings.minIdle > 0,
+      "an empty host is forgotten"
+    )
+    assert.strictEqual(
+      [...host.peers.values()].reduce((total, peer) => total + peer.connections, 0),
+      host.entries.size
+    )
     assert.isAtMost(host.places, settings.maxConnections)
     assert.isAtMost(host.dials.size, settings.maxConnecting)
     const listed = new Set<Entry>()
@@ -281,18 +371,22 @@ export class World {
       assert.isTrue(waiter.waiting && waiter.ticket > last)
       last = waiter.ticket
     }
+    if (state.phase !== "Open") return
     if (host.waiters.size > 0) {
       assert.strictEqual(host.idleList.size, 0, "nobody waits beside an idle connection")
       assert.strictEqual(host.roomy.size, 0, "nobody waits beside a connection with room")
     }
     const ownRoom =
-      host.places < settings.maxConnections && host.dials.size < (host.failing ? 1 : settings.maxConnecting)
+      host.places < settings.maxConnections && host.dials.size < (host.health.failing ? 1 : settings.maxConnecting)
     const totalRoom =
       state.opening < state.settings.maxConnecting &&
       (state.open + state.opening < state.settings.maxConnections || state.idle.size > 0)
     if (host.waiting > host.dials.size && ownRoom && totalRoom) {
       // Those whose dial has failed wait for the host's other connections: dialling on would be a storm.
-      assert.isTrue(host.lastFailure !== undefined && host.places > 0, "nobody waits while there is room to dial")
+      assert.isTrue(
+        host.health.lastFailure !== undefined && host.places > 0,
+        "nobody waits while there is room to dial"
+      )
     }
   }
 }
