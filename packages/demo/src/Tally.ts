@@ -1,6 +1,6 @@
 /** What a pool's events add up to. */
 import { ConnectionPool } from "@hotaru/pool/ConnectionPool"
-import * as PoolEvent from "@hotaru/pool/PoolEvent"
+import type * as PoolEvent from "@hotaru/pool/PoolEvent"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -40,34 +40,39 @@ export const empty: Tally = {
   dialling: 0
 }
 
-export const add = (tally: Tally, event: PoolEvent.PoolEvent): Tally =>
-  PoolEvent.$match(event, {
-    Opened: ({ took }) => ({
-      ...tally,
-      opened: tally.opened + 1,
-      open: tally.open + 1,
-      peak: Math.max(tally.peak, tally.open + 1),
-      dialling: tally.dialling + took
-    }),
-    OpenFailed: () => ({ ...tally, openFailed: tally.openFailed + 1 }),
-    Acquired: ({ waited }) => ({
-      ...tally,
-      lent: tally.lent + 1,
-      longestWait: Math.max(tally.longestWait, waited)
-    }),
-    Returned: () => ({ ...tally, returned: tally.returned + 1 }),
-    Retired: ({ reason }) => ({
-      ...tally,
-      open: tally.open - 1,
-      retired: { ...tally.retired, [reason]: (tally.retired[reason] ?? 0) + 1 }
-    }),
-    Retried: () => ({ ...tally, retried: tally.retried + 1 }),
-    Refused: () => ({ ...tally, refused: tally.refused + 1 }),
-    Missed: ({ count }) => ({ ...tally, missed: tally.missed + count }),
-    Leaked: () => tally,
-    DrainStarted: () => tally,
-    Drained: () => tally
-  })
+export const add = (tally: Tally, event: PoolEvent.PoolEvent): Tally => {
+  switch (event._tag) {
+    case "Opened":
+      return {
+        ...tally,
+        opened: tally.opened + 1,
+        open: tally.open + 1,
+        peak: Math.max(tally.peak, tally.open + 1),
+        dialling: tally.dialling + event.took
+      }
+    case "OpenFailed":
+      return { ...tally, openFailed: tally.openFailed + 1 }
+    case "Acquired":
+      return { ...tally, lent: tally.lent + 1, longestWait: Math.max(tally.longestWait, event.waited) }
+    case "Returned":
+      return { ...tally, returned: tally.returned + 1 }
+    case "Retired":
+      return {
+        ...tally,
+        open: tally.open - 1,
+        retired: { ...tally.retired, [event.reason]: (tally.retired[event.reason] ?? 0) + 1 }
+      }
+    case "Retried":
+      return { ...tally, retried: tally.retried + 1 }
+    case "Refused":
+    case "WaiterTimedOut":
+      return { ...tally, refused: tally.refused + 1 }
+    case "Missed":
+      return { ...tally, missed: tally.missed + event.count }
+    default:
+      return tally
+  }
+}
 
 /** Runs an effect and adds up what happened in the pool meanwhile. */
 export const during = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<[A, Tally], E, R | ConnectionPool> =>
