@@ -99,6 +99,7 @@ export const grant = (state: PoolState, waiter: Waiter, entry: Entry, now: numbe
   const waited = now - waiter.since
   if (waiter.waiting) leaveLine(state, waiter)
   if (wasIdle) unlist(state, entry)
+  if (host.settings.minIdle > 0) review(state, host)
   if (entry.state !== "Leased") state.leased++
   entry.state = "Leased"
   entry.leases++
