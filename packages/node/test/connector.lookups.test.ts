@@ -16,8 +16,9 @@ const scripted = () => {
   const seen: Array<string> = []
   const ask = (host: string, name = host) =>
     lookups.get(host, (answer, rotation) => void seen.push(`${name}:${answer._tag}:${rotation}`))
+  const probe = (host: string, name = host) => lookups.probe(host, (answer) => void seen.push(`${name}:${answer._tag}`))
   const end = (index: number, answer: Answer = found) => running[index]?.end(answer)
-  return { ask, end, hosts: () => running.map(({ host }) => host), seen, time }
+  return { ask, probe, end, hosts: () => running.map(({ host }) => host), seen, time }
 }
 
 const found: Answer = Exit.succeed([{ address: "192.0.2.1", family: 4 }])
@@ -93,6 +94,52 @@ describe("look-ups", () => {
     const { ask, hosts } = scripted()
     for (const host of ["a", "b", "c", "127.0.0.1", "::1"]) ask(host)
     assert.deepStrictEqual(hosts(), ["a", "b", "c", "127.0.0.1", "::1"])
+  })
+
+  it("for nobody's dial leave the last place to dials", () => {
+    const { ask, hosts, probe } = scripted()
+    assert.isDefined(probe("a"))
+    assert.isDefined(probe("b"))
+    assert.isUndefined(probe("c"))
+    ask("d")
+    assert.deepStrictEqual(hosts(), ["a", "b", "d"])
+  })
+
+  it("for nobody's dial and for dials to the same name are one, and do not rotate addresses", () => {
+    const { ask, end, hosts, probe, seen } = scripted()
+    for (const host of ["a", "b", "c", "d"]) ask(host, `${host}1`)
+    // One that is under way, and one that stands in the queue.
+    assert.isDefined(probe("a", "a2"))
+    assert.isDefined(probe("d", "d2"))
+    ask("a", "a3")
+    assert.deepStrictEqual(hosts(), ["a", "b", "c"])
+    end(0)
+    assert.deepStrictEqual(seen, ["a1:Success:0", "a2:Success", "a3:Success:1"])
+    end(3)
+    assert.deepStrictEqual(seen.slice(3), ["d1:Success:0", "d2:Success"])
+  })
+
+  it("for nobody's dial are made anew, and their answer serves dials", () => {
+    const { ask, end, hosts, probe, seen } = scripted()
+    ask("a", "a1")
+    end(0)
+    assert.isDefined(probe("a", "a2"))
+    assert.deepStrictEqual(hosts(), ["a", "a"])
+    end(1)
+    ask("a", "a3")
+    assert.lengthOf(hosts(), 2)
+    assert.deepStrictEqual(seen, ["a1:Success:0", "a2:Success", "a3:Success:1"])
+  })
+
+  it("for nobody's dial that are given up stay counted, and a dial gets its second chance", () => {
+    const { ask, end, hosts, probe, seen } = scripted()
+    probe("a", "gone")?.()
+    ask("a", "a1")
+    assert.deepStrictEqual(hosts(), ["a", "a"])
+    assert.isUndefined(probe("b"))
+    end(1)
+    assert.deepStrictEqual(seen, ["a1:Success:0"])
+    assert.isDefined(probe("b"))
   })
 
   it("never run in greater number than allowed, and answer everybody who stays", () => {

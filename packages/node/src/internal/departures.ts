@@ -16,6 +16,9 @@ import { lookupsIn } from "./sharedLookups.js"
 /** A look-up may keep a round of the cleanup waiting for this long. */
 const patience = Duration.seconds(5)
 
+/** A connection this young was dialled by what a look-up has just said. */
+const justDialled = Duration.seconds(1)
+
 const stays = Effect.succeed(false)
 
 export const rule = (watching: Watching): ShouldEvict => {
@@ -30,7 +33,7 @@ export const rule = (watching: Watching): ShouldEvict => {
   }
   return (connection) => {
     const address = addressOf(connection)
-    if (address === undefined) return stays
+    if (address === undefined || Duration.lessThan(connection.age, justDialled)) return stays
     const { host } = connection.key
     return Effect.flatMap(Effect.zip(lookupsIn, Clock.currentTimeMillis), ([lookups, now]) => {
       const history = historyOf(lookups)
