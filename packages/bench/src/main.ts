@@ -1,16 +1,20 @@
-/** `npm run bench` runs everything; `npm run bench -- --quick` takes fewer and shorter rounds. */
-import { NodeRuntime } from "@effect/platform-node"
-import { Effect } from "effect"
-import type { Rounds } from "./measure.js"
-import { poolAlone } from "./poolAlone.js"
-import { smallGet } from "./smallGet.js"
+/** `npm run bench`. Measures nothing itself: each measure runs in a process of its own, from a bundle. */
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Cli from "./cli.js"
 
-const quick = process.argv.includes("--quick")
-const requests: Rounds = quick
-  ? { warmUp: 2_000, operations: 2_000, rounds: 5 }
-  : { warmUp: 10_000, operations: 10_000, rounds: 9 }
-const leases: Rounds = quick
-  ? { warmUp: 20_000, operations: 20_000, rounds: 5 }
-  : { warmUp: 100_000, operations: 100_000, rounds: 9 }
-
-NodeRuntime.runMain(Effect.zipRight(poolAlone(leases), smallGet(requests)))
+Cli.main(process.argv).pipe(
+  Effect.tapErrorCause((cause) =>
+    Option.match(Cause.failureOption(cause), {
+      onSome: (error) => Console.error(Cli.oneLine(error)),
+      // No failure, then, but a bug: the whole of it.
+      onNone: () => (Cause.isInterruptedOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause)))
+    })
+  ),
+  Effect.provide(NodeContext.layer),
+  NodeRuntime.runMain({ disableErrorReporting: true })
+)

@@ -1,0 +1,15 @@
+/** What can be measured, by the names that the command line takes. */
+export const names = ["pool", "hosts", "idle", "waiters", "cleanup", "refusal", "heap", "small"] as const
+
+export type Name = (typeof names)[number]
+
+export const titles: Readonly<Record<Name, string>> = {
+  pool: "acquire and release, the pool alone beside other pools",
+  hosts: "how that grows with the number of hosts",
+  idle: "how that grows with the number of idle connections",
+  waiters: "what a request in line costs, by the length of the line",
+  cleanup: "what a cleanup costs, by what it closes and what it keeps",
+  refusal: "a request that is refused",
+  heap: "memory of an idle connection, and of a host that has none left",
+  small: "small requests over real sockets beside other clients, and what a turn of the event loop costs"
+}
