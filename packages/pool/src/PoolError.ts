@@ -23,10 +23,13 @@ export interface PoolNumbers {
   readonly waiting: number
   /** The most connections the host may have. */
   readonly limit: number
+  /** Whether the pool is suspended, so that nobody is served. */
+  readonly suspended: boolean
 }
 
 const numbers = (n: PoolNumbers): string =>
-  `${n.active} active, ${n.idle} idle, ${n.opening} opening, ${n.waiting} waiting, limit ${n.limit}`
+  `${n.active} active, ${n.idle} idle, ${n.opening} opening, ${n.waiting} waiting, limit ${n.limit}` +
+  (n.suspended ? ", and the pool is suspended" : "")
 
 /**
  * A URL or a host that cannot be dialled. `url` never carries user info.
@@ -141,6 +144,23 @@ export class PoolClosed extends Data.TaggedError("PoolClosed")<{ readonly key: C
       `The pool is closed; a connection to ${this.key} was asked for. ` +
       `Provide the pool's layer around everything that uses it, or keep it in a ManagedRuntime.`
     )
+  }
+}
+
+/**
+ * The pool has closed a connection while it was on lease, because the time of its host's drain was over. Whoever holds
+ * the lease is told by the receiver's `onError`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class LeaseRevoked extends Data.TaggedError("LeaseRevoked")<{
+  readonly key: ConnectionKey
+  /** For example `DrainTimeout`. */
+  readonly reason: string
+}> {
+  override get message(): string {
+    return `The pool closed a connection to ${this.key} that was still on lease (${this.reason})`
   }
 }
 

@@ -11,7 +11,8 @@ import type { ConnectionKey } from "../ConnectionKey.js"
 import type { ConnectorShape } from "../Connector.js"
 import type { LeaseRequest, LeaseRequestOptions, PendingLease, Settlement } from "../Lease.js"
 
-import { type ConnectError, type ConnectTimeout, PoolClosed } from "../PoolError.js"
+import { type ConnectError, type ConnectTimeout, LeaseRevoked, PoolClosed } from "../PoolError.js"
+import { type Attachment, attach } from "./attachment.js"
 import { DeadlineLists } from "./deadlines.js"
 import { Dialler, type DialOwner } from "./dialler.js"
 import * as Dialling from "./dialling.js"
@@ -19,7 +20,7 @@ import { distrust } from "./distrust.js"
 import { EventHub } from "./eventHub.js"
 import { HostMap } from "./hostMap.js"
 import { LeakWatch } from "./leakWatch.js"
-import { LeaseImpl, type LeaseOwner, ParkedReceiver, PendingRequest } from "./lease.js"
+import { LeaseImpl, type LeaseOwner, PendingRequest } from "./lease.js"
 import * as Leasing from "./leasing.js"
 import type { Command, Commands, Dial, Entry, PoolReason } from "./model.js"
 import { type HostRecord, PoolState } from "./model.js"
@@ -31,16 +32,6 @@ import * as Returning from "./returning.js"
 import type { PoolSettings } from "./settings.js"
 import type { TimeKeeper } from "./timeKeeper.js"
 import * as Upkeep from "./upkeep.js"
-
-/** What the interpreter keeps in `Entry.attachment`. */
-interface Attachment {
-  readonly scope: Scope.CloseableScope
-  readonly receiver: ParkedReceiver
-  /** Called when the event loop has polled after the connection's last byte; made once per connection. */
-  readonly rested: () => void
-  parked: boolean
-  lease: LeaseImpl | undefined
-}
 
 export class Interpreter implements LeaseOwner, DialOwner {
   readonly state: PoolState
@@ -135,6 +126,8 @@ export class Interpreter implements LeaseOwner, DialOwner {
   }
 
   offer(lease: LeaseImpl, reclaim: (() => void) | undefined): void {
+    // One that was taken up stays so until the lease ends.
+    if (lease.offered?.reclaiming === true) return
     if (lease.offered !== undefined) Offers.withdraw(this.state, lease.offered)
     if (reclaim === undefined || lease.settled || lease.entry.state === "Retired") return
     lease.offered = this.reclaimer.offer(lease.entry, reclaim)
@@ -158,12 +151,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
     this.decide((now, out) => {
       // The record must be attached before the commands that speak of it are carried out.
       const entry = Dialling.opened(this.state, dial, connection, jitter, now, out)
-      const receiver = new ParkedReceiver(this, entry)
-      const rested = () => {
-        entry.resting = false
-      }
-      connection.receiver = receiver
-      entry.attachment = { scope, receiver, rested, parked: false, lease: undefined } satisfies Attachment
+      entry.attachment = attach(this, entry, scope)
       this.entries.set(connection, entry)
     })
   }
@@ -240,7 +228,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
         if (lease !== undefined) {
           this.end(lease)
           // Destroying tells nobody, and its holder may be waiting for bytes that will never come.
-          if (wasOpen && !lease.settled) connection.receiver.onError(new PoolClosed({ key: host.key }))
+          if (wasOpen && !lease.settled) connection.receiver.onError(this.revocation(host, command.reason))
         }
         return this.dialler.close(scope)
       }
@@ -277,6 +265,11 @@ export class Interpreter implements LeaseOwner, DialOwner {
   private rest(entry: Entry, attachment: Attachment): void {
     entry.resting = true
     entry.connection.onTurn(attachment.rested)
+  }
+
+  /** What the holder of a lease is told whose connection the pool has closed. */
+  private revocation({ key }: HostRecord, reason: string): PoolClosed | LeaseRevoked {
+    return this.state.takesRequests ? new LeaseRevoked({ key, reason }) : new PoolClosed({ key })
   }
 
   private park(entry: Entry): void {

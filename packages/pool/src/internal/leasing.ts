@@ -10,12 +10,13 @@ import { cheaply } from "./cheapError.js"
 import type { Commands, Entry, HostRecord, PoolState, Waiter } from "./model.js"
 import { dropSurplusDials, forgetIfEmpty, passOver, relist, review, serve, staleness, unlist } from "./places.js"
 
-export const numbersOf = (host: HostRecord): PoolNumbers => ({
+const numbersOf = (state: PoolState, host: HostRecord): PoolNumbers => ({
   active: host.active,
   idle: host.idle,
   opening: host.opening,
   waiting: host.waiting,
-  limit: host.settings.maxConnections
+  limit: host.settings.maxConnections,
+  suspended: state.phase === "Suspended"
 })
 
 /**
@@ -46,7 +47,12 @@ export const request = (state: PoolState, waiter: Waiter, isNew: boolean, now: n
     leaveLine(state, waiter)
     state.pendingLimitReached++
     const error = cheaply(
-      () => new PendingLimitReached({ key: host.key, maxPending: host.settings.maxPending, numbers: numbersOf(host) })
+      () =>
+        new PendingLimitReached({
+          key: host.key,
+          maxPending: host.settings.maxPending,
+          numbers: numbersOf(state, host)
+        })
     )
     refuse(state, waiter, error, now, out)
     forgetIfEmpty(state, host, out)
@@ -165,7 +171,7 @@ export const expire = (state: PoolState, waiter: Waiter, now: number, out: Comma
   const error = new AcquireTimeout({
     key: host.key,
     waited: Math.round(now - waiter.since),
-    numbers: numbersOf(host),
+    numbers: numbersOf(state, host),
     lastFailure: host.health.lastFailure
   })
   dismiss(state, waiter, error, now, out)
