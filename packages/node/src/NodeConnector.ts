@@ -15,6 +15,7 @@ import { Dial, type Dialler } from "./internal/dial.js"
 import { refused } from "./internal/dialErrors.js"
 import { Failures } from "./internal/failures.js"
 import { Lookups } from "./internal/lookups.js"
+import { onTimer } from "./internal/race.js"
 import { starter } from "./internal/resolving.js"
 import { settingsOf } from "./internal/settings.js"
 import { share } from "./internal/sharedLookups.js"
@@ -61,7 +62,7 @@ export const make = (options: NodeConnectorOptions = {}): Effect.Effect<Connecto
     const start = yield* starter(options.resolver ?? (yield* Resolver))
     const now = () => performance.now()
     const lookups = new Lookups(start, now)
-    const dialler: Dialler = { ...settings, lookups, failures: new Failures(now) }
+    const dialler: Dialler = { ...settings, lookups, failures: new Failures(now), later: onTimer }
     yield* warnOnce(identity)
     const connector: ConnectorShape = {
       connect: (key) => {

@@ -1,70 +1,108 @@
-import { fork } from "node:child_process"
+import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import * as Net from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { NodeConnector, type Resolver } from "@hotaru/node"
-import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
-import { descriptors, names, noSocketsLeft, openSockets, plain, refusal, turnUntil } from "./support/dialling.js"
-import { listen } from "./support/servers.js"
-
-/**
- * Addresses whose connection attempts get no answer: listeners with a full backlog, in a process that never accepts. The
- * kernel drops what comes after, as a firewall would.
- */
-const blackholes = (port: number, hosts: ReadonlyArray<string>) =>
-  Effect.gen(function* () {
-    const script = `
-      const net = require("node:net")
-      const [port, ...hosts] = process.argv.slice(1)
-      let left = hosts.length
-      for (const host of hosts) {
-        net.createServer().listen({ host, port: Number(port), backlog: 1 }, () => {
-          if (--left > 0) return
-          process.send("listening", () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20000))
-        })
-      }`
-    yield* Effect.acquireRelease(
-      Effect.async<ReturnType<typeof fork>, Error>((resume) => {
-        const child = fork("-e", [script, String(port), ...hosts], { execArgv: [], execPath: process.execPath })
-        child.once("error", (error) => resume(Effect.fail(error)))
-        child.once("message", () => resume(Effect.succeed(child)))
-      }),
-      (child) =>
-        Effect.async<void>((resume) => {
-          child.once("exit", () => resume(Effect.void))
-          child.kill("SIGKILL")
-        })
-    )
-    // As many as the backlog takes are connected; the attempts after them hang.
-    yield* Effect.forEach(hosts, (host) =>
-      Effect.acquireRelease(
-        Effect.sync(() => Array.from({ length: 8 }, () => Net.connect({ host, port }).on("error", () => {}))),
-        (sockets) => Effect.sync(() => sockets.forEach((socket) => void socket.destroy()))
-      ).pipe(
-        Effect.flatMap((sockets) =>
-          Effect.async<void>((resume) => {
-            let connected = 0
-            for (const socket of sockets) {
-              socket.once("connect", () => {
-                if (++connected === 2) resume(Effect.void)
-              })
-            }
-          })
-        )
-      )
-    )
-  })
+import { NodeConnectionPool, NodeConnector, type Resolver } from "@hotaru/node"
+import { ConnectionKey, ConnectionPool } from "@hotaru/pool"
+import { Deferred, Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { blackholes } from "./support/blackholes.js"
+import {
+  descriptors,
+  dialling,
+  heldTimers,
+  names,
+  noSocketsLeft,
+  openSockets,
+  plain,
+  refusal,
+  turnUntil
+} from "./support/dialling.js"
+import { closedPort, listen } from "./support/servers.js"
 
 describe("happy eyeballs", () => {
-  it.scoped("advances at once where an address refuses", () =>
+  it.scoped("advances at once where an address refuses, without waiting for any timer", () =>
     Effect.gen(function* () {
       const { port } = yield* listen()
       const resolver = names({ "api.test": ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.1"] })
-      const connector = yield* NodeConnector.make({ resolver })
-      const startedAt = performance.now()
+      // They never run out.
+      const { delays, later } = heldTimers()
+      const connector = yield* dialling({ resolver }, later)
       const { facts } = yield* connector.connect(plain(port, "api.test"))
       assert.strictEqual(facts.remoteAddress, "127.0.0.1")
-      // Three delays would have been 750 ms.
-      assert.isBelow(performance.now() - startedAt, 700)
+      assert.deepStrictEqual(delays(), [])
+    })
+  )
+
+  it.scoped("gives each address 250 ms, and none to the last", () =>
+    Effect.gen(function* () {
+      const { port } = yield* listen()
+      yield* blackholes(port, ["127.0.0.2", "127.0.0.3"])
+      const { delays, fire, later } = heldTimers()
+      const resolver = names({ "api.test": ["127.0.0.2", "127.0.0.3"] })
+      const connector = yield* dialling({ resolver }, later)
+      const before = openSockets()
+      const dial = yield* Effect.fork(Effect.scoped(connector.connect(plain(port, "api.test"))))
+      yield* turnUntil(() => openSockets() === before + 1)
+      assert.deepStrictEqual(delays(), [250])
+      fire()
+      yield* turnUntil(() => openSockets() === before + 2)
+      assert.deepStrictEqual(delays(), [])
+      yield* Fiber.interrupt(dial)
+    })
+  )
+
+  it.scoped("interleaves the families", () =>
+    Effect.gen(function* () {
+      const port = yield* closedPort
+      const resolver = names({ "api.test": ["::1", "127.0.0.1", "127.0.0.2", "127.0.0.3"] })
+      const connector = yield* dialling({ resolver }, heldTimers().later)
+      const { message } = yield* refusal(connector, plain(port, "api.test"))
+      // In the order in which they were dialled and refused.
+      assert.match(message, /at ::1 .*; also 127\.0\.0\.1: .*, 127\.0\.0\.2: .*, 127\.0\.0\.3: /)
+    })
+  )
+
+  it.scoped("has the losers closed before the winner is told of", () =>
+    Effect.gen(function* () {
+      const { port } = yield* listen()
+      yield* blackholes(port, ["127.0.0.2"])
+      const { fire, later } = heldTimers()
+      const resolver = names({ "api.test": ["127.0.0.2", "127.0.0.1"] })
+      const connector = yield* dialling({ resolver }, later)
+      const sockets: Array<Net.Socket> = []
+      const watch = (message: unknown): void => void sockets.push((message as { readonly socket: Net.Socket }).socket)
+      yield* Effect.acquireRelease(
+        Effect.sync(() => subscribe("net.client.socket", watch)),
+        () => Effect.sync(() => unsubscribe("net.client.socket", watch))
+      )
+      const dial = yield* Effect.fork(
+        Effect.map(connector.connect(plain(port, "api.test")), () => sockets.map(({ destroyed }) => destroyed))
+      )
+      yield* turnUntil(() => sockets.length === 1)
+      fire()
+      assert.deepStrictEqual(yield* Fiber.join(dial), [true, false])
+    })
+  )
+
+  it.scoped("dials an address that was silent last in the dials after it", () =>
+    Effect.gen(function* () {
+      const { port } = yield* listen()
+      const resolver = names({ "api.test": ["127.0.0.2", "127.0.0.1"] })
+      const { delays, fire, later } = heldTimers()
+      const connector = yield* dialling({ resolver }, later)
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* blackholes(port, ["127.0.0.2"])
+          const first = yield* Effect.fork(connector.connect(plain(port, "api.test")))
+          yield* turnUntil(() => delays().length === 1)
+          fire()
+          assert.strictEqual((yield* Fiber.join(first)).facts.remoteAddress, "127.0.0.1")
+          // The third would begin at 127.0.0.2, and would wait there for a timer.
+          for (let i = 0; i < 4; i++) {
+            const { facts } = yield* connector.connect(plain(port, "api.test"))
+            assert.strictEqual(facts.remoteAddress, "127.0.0.1")
+          }
+        })
+      )
     })
   )
 
@@ -180,6 +218,72 @@ describe("happy eyeballs", () => {
       const error = yield* refusal(connector, plain(80, "api.test"))
       assert.deepInclude({ ...error }, { phase: "dns", local: true })
       assert.include(error.message, "ipv6")
+    })
+  )
+})
+
+describe("connectionTimeout", () => {
+  it.scoped("bounds the whole race, and closes every attempt", () =>
+    Effect.gen(function* () {
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { port } = yield* listen()
+          yield* blackholes(port, ["127.0.0.2", "127.0.0.3"])
+          const before = openSockets()
+          yield* Effect.gen(function* () {
+            const pool = yield* ConnectionPool.ConnectionPool
+            const request = yield* Effect.fork(Effect.scoped(pool.acquire(plain(port, "api.test"))))
+            yield* turnUntil(() => openSockets() === before + 2)
+            yield* TestClock.adjust("3999 millis")
+            assert.isNull(request.unsafePoll())
+            yield* TestClock.adjust("1 millis")
+            assert.strictEqual((yield* Effect.flip(Fiber.join(request)))._tag, "ConnectTimeout")
+            yield* turnUntil(() => openSockets() === before)
+          }).pipe(
+            Effect.provide(
+              NodeConnectionPool.layer({
+                connectionTimeout: "4 seconds",
+                connector: { resolver: names({ "api.test": ["127.0.0.2", "127.0.0.3"] }) }
+              })
+            )
+          )
+        })
+      )
+      yield* noSocketsLeft
+    })
+  )
+
+  it.scoped("bounds a look-up that hangs, which stays counted: a host has two at most", () => {
+    let asked = 0
+    const resolver: Resolver.ResolverShape = {
+      lookup: () => {
+        asked++
+        return Effect.never
+      }
+    }
+    return Effect.gen(function* () {
+      const pool = yield* ConnectionPool.ConnectionPool
+      for (let i = 0; i < 4; i++) {
+        const request = yield* Effect.fork(Effect.scoped(pool.acquire(plain(80, "api.test"))))
+        yield* Effect.yieldNow()
+        yield* TestClock.adjust("4 seconds")
+        assert.strictEqual((yield* Effect.flip(Fiber.join(request)))._tag, "ConnectTimeout")
+      }
+      assert.strictEqual(asked, 2)
+    }).pipe(Effect.provide(NodeConnectionPool.layer({ connectionTimeout: "4 seconds", connector: { resolver } })))
+  })
+})
+
+describe("an address", () => {
+  it.scoped("is not to blame for a failure of our own", () =>
+    Effect.gen(function* () {
+      const { port } = yield* listen({ host: "0.0.0.0" })
+      const resolver = names({ "one.test": ["127.0.0.1"], "two.test": ["127.0.0.1", "127.0.0.2"] })
+      const connector = yield* NodeConnector.make({ resolver })
+      const from = ConnectionKey.make({ host: "one.test", port, useTls: false, localAddress: "192.0.2.1" })
+      assert.strictEqual((yield* refusal(connector, from)).code, "EADDRNOTAVAIL")
+      const { facts } = yield* connector.connect(plain(port, "two.test"))
+      assert.strictEqual(facts.remoteAddress, "127.0.0.1")
     })
   )
 })

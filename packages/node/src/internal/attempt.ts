@@ -60,6 +60,15 @@ export class Attempt {
     this.verifiedAt = this.startedAt
   }
 
+  get address(): string {
+    return this.target.address
+  }
+
+  /** Whether the transport is there. */
+  get isConnected(): boolean {
+    return this.connectedAt !== undefined
+  }
+
   start(): void {
     let socket: Net.Socket
     try {

@@ -14,7 +14,7 @@ import type { SocketSettings, Target, TlsTarget } from "./attempt.js"
 import { type AttemptFailure, isAlert, isOurs, ofAttempts, ofDefect, ofLookup, refused } from "./dialErrors.js"
 import type { Failures } from "./failures.js"
 import type { Answer, Lookups } from "./lookups.js"
-import { Race } from "./race.js"
+import { type Later, Race } from "./race.js"
 import type { SocketConnection } from "./socketConnection.js"
 import { type NodeTlsIdentity, withoutDot } from "./tlsIdentity.js"
 
@@ -25,6 +25,7 @@ export interface Dialler {
   readonly settings: SocketSettings
   readonly preference: FamilyPreference
   readonly localAddress: string | undefined
+  readonly later: Later
 }
 
 export interface DialOwner {
@@ -120,7 +121,8 @@ export class Dial {
   }
 
   private run(targets: ReadonlyArray<Target>): void {
-    this.race = new Race(targets, this.key.socketPath === undefined ? performance.now() - this.startedAt : 0, this)
+    const dns = this.key.socketPath === undefined ? performance.now() - this.startedAt : 0
+    this.race = new Race(targets, dns, this, this.dialler.later)
     this.race.start()
   }
 
@@ -136,6 +138,11 @@ export class Dial {
 
   onFailure({ address, cause }: AttemptFailure): void {
     if (this.key.socketPath === undefined && !isOurs(cause)) this.dialler.failures.add(placeOf(address, this.key.port))
+  }
+
+  /** It goes last for a while as if it had failed, or each dial that begins there would wait for it again. */
+  onSilence(address: string): void {
+    this.dialler.failures.add(placeOf(address, this.key.port))
   }
 
   onLost(failures: ReadonlyArray<AttemptFailure>): void {

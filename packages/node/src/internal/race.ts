@@ -10,25 +10,37 @@ import type { SocketConnection } from "./socketConnection.js"
 /** An address has this long for a sign of life before the next one is tried beside it. Milliseconds. */
 export const attemptDelay = 250
 
+/** Calls back after some milliseconds; answers how to have it not do so. */
+export type Later = (run: () => void, millis: number) => () => void
+
+export const onTimer: Later = (run, millis) => {
+  const timer = setTimeout(run, millis)
+  return () => clearTimeout(timer)
+}
+
 export interface RaceOwner {
   /** Synchronously, and once, unless the race was aborted. */
   onWon(connection: SocketConnection): void
   onLost(failures: ReadonlyArray<AttemptFailure>): void
   /** One address failed, whatever becomes of the race. */
   onFailure(failure: AttemptFailure): void
+  /** One address has not given a sign of life in its time; it may yet. */
+  onSilence(address: string): void
 }
 
 export class Race {
   private readonly running = new Set<Attempt>()
   private readonly failures: Array<AttemptFailure> = []
   private next = 0
-  private timer: NodeJS.Timeout | undefined
+  private newest: Attempt | undefined
+  private cancel: (() => void) | undefined
   private over = false
 
   constructor(
     private readonly targets: ReadonlyArray<Target>,
     private readonly dns: number,
-    private readonly owner: RaceOwner
+    private readonly owner: RaceOwner,
+    private readonly later: Later
   ) {}
 
   start(): void {
@@ -38,7 +50,7 @@ export class Race {
   /** Closes whatever is open, synchronously. */
   abort(): void {
     this.over = true
-    clearTimeout(this.timer)
+    this.cancel?.()
     for (const attempt of this.running) attempt.abort()
     this.running.clear()
   }
@@ -71,13 +83,20 @@ export class Race {
     if (target === undefined || this.over) return
     const attempt = new Attempt(target, this.dns, this)
     this.running.add(attempt)
+    this.newest = attempt
     this.schedule()
     attempt.start()
   }
 
   private schedule(): void {
-    clearTimeout(this.timer)
+    this.cancel?.()
     // With one address, or at the last one, there is nothing to wait for.
-    this.timer = this.next < this.targets.length ? setTimeout(() => this.advance(), attemptDelay) : undefined
+    this.cancel = this.next < this.targets.length ? this.later(this.onDelay, attemptDelay) : undefined
+  }
+
+  private readonly onDelay = (): void => {
+    this.cancel = undefined
+    if (this.newest !== undefined && !this.newest.isConnected) this.owner.onSilence(this.newest.address)
+    this.advance()
   }
 }

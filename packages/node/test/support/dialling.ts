@@ -1,7 +1,13 @@
 import { readdirSync } from "node:fs"
-import { Resolver } from "@hotaru/node"
-import { ConnectionKey, type Connector, type PoolError } from "@hotaru/pool"
-import { Effect } from "effect"
+import { type NodeConnector, Resolver } from "@hotaru/node"
+import { type Connection, ConnectionKey, type Connector, type PoolError } from "@hotaru/pool"
+import { Effect, type Scope } from "effect"
+import { Dial } from "../../src/internal/dial.js"
+import { Failures } from "../../src/internal/failures.js"
+import { Lookups } from "../../src/internal/lookups.js"
+import type { Later } from "../../src/internal/race.js"
+import { starter } from "../../src/internal/resolving.js"
+import { settingsOf } from "../../src/internal/settings.js"
 
 /** Names and their addresses; every other name is unknown. IP literals are themselves. */
 export const names = (known: { readonly [host: string]: ReadonlyArray<string> }): Resolver.ResolverShape => ({
@@ -31,6 +37,52 @@ export const refusal = (
     Effect.flip,
     Effect.orDieWith(({ facts }) => new Error(`the dial succeeded: ${JSON.stringify(facts)}`))
   )
+
+/** Timers that run out when the test says so. */
+export const heldTimers = () => {
+  const armed = new Map<() => void, number>()
+  const later: Later = (run, millis) => {
+    const once = () => run()
+    armed.set(once, millis)
+    return () => void armed.delete(once)
+  }
+  return {
+    later,
+    /** The delays of those that are running. */
+    delays: (): ReadonlyArray<number> => [...armed.values()],
+    /** All that are running run out. */
+    fire: (): void => {
+      const due = [...armed.keys()]
+      armed.clear()
+      for (const run of due) run()
+    }
+  }
+}
+
+/** What `NodeConnector.make` makes, with timers of the test's own. */
+export const dialling = (
+  options: NodeConnector.NodeConnectorOptions & { readonly resolver: Resolver.ResolverShape },
+  later: Later
+): Effect.Effect<Connector.ConnectorShape, never, Scope.Scope> =>
+  Effect.map(starter(options.resolver), (start) => {
+    const now = () => performance.now()
+    const { identity, ...settings } = settingsOf(options)
+    const dialler = { ...settings, lookups: new Lookups(start, now), failures: new Failures(now), later }
+    return {
+      connect: (key) =>
+        Effect.tap(
+          Effect.async<Connection.Connection, PoolError.ConnectError>((resume) => {
+            const dial = new Dial(dialler, key, key.useTls ? identity : undefined, {
+              onOpened: (connection) => resume(Effect.succeed(connection)),
+              onFailed: (error) => resume(Effect.fail(error))
+            })
+            dial.start()
+            return Effect.sync(() => dial.abort())
+          }),
+          (connection) => Effect.addFinalizer(() => Effect.sync(() => connection.destroy("the scope was closed")))
+        )
+    }
+  })
 
 /** Sockets of this process that are open or being opened. */
 export const openSockets = (): number =>

@@ -81,7 +81,9 @@ export const listen = (
 
 export const listenTls = (
   tls: Tls.TlsOptions,
-  options: { readonly onSocket?: (socket: Net.Socket) => void; readonly path?: string; readonly host?: string } = {}
+  options: { readonly onSocket?: (socket: Net.Socket) => void; readonly path?: string; readonly host?: string } & {
+    readonly port?: number
+  } = {}
 ): Effect.Effect<Listening, never, Scope.Scope> => {
   const { onSocket = nothing, ...where } = options
   return start(Tls.createServer(tls), "secureConnection", where, onSocket)
