@@ -1,0 +1,214 @@
+/** One run: what a seed makes of it, step by step, and how it ends. */
+import type * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import { type Call, judge } from "./Call.js"
+import * as Direct from "./Direct.js"
+import { Dials } from "./Dials.js"
+import { Draw } from "./Draw.js"
+import { describe } from "./Describe.js"
+import { Invariants } from "./Invariants.js"
+import { Ledger } from "./Ledger.js"
+import * as Plan from "./Plan.js"
+import * as Requests from "./Requests.js"
+import type { Sabotage } from "./Sabotage.js"
+import type { World } from "./Server.js"
+import { Stack } from "./Stack.js"
+import type { Trace } from "./Trace.js"
+
+/** The longest time for which the event loop is blocked. Milliseconds. */
+const longestBlock = 800
+
+export class Run {
+  readonly stack: Stack
+  readonly trace: Trace
+  /** How calls ended, and how often. */
+  readonly outcomes = new Map<string, number>()
+  private readonly draw: Draw
+  private readonly ledger: Ledger
+  private readonly invariants: Invariants
+  private readonly calls = new Set<Call>()
+  private readonly ended: Array<readonly [Call, Exit.Exit<unknown, unknown>]> = []
+  private made = 0
+  private drainBegan = false
+
+  constructor(
+    seed: number,
+    private readonly plan: Plan.Plan,
+    kept: number,
+    sabotage: Sabotage
+  ) {
+    this.draw = new Draw(seed, 2)
+    this.stack = new Stack(seed, plan, kept, sabotage)
+    this.trace = this.stack.trace
+    this.ledger = new Ledger(this.trace)
+    const world: World = { plan, draw: new Draw(seed, 3), ledger: this.ledger, trace: this.trace }
+    const dials = new Dials(this.stack, world)
+    this.stack.onQuiet = dials.takeUp
+    this.invariants = new Invariants(this.stack, plan, dials)
+  }
+
+  get stats() {
+    return this.invariants.stats
+  }
+
+  /** Everything from the first step to the last; throws what breaks. */
+  play(steps: number): void {
+    const drainAt = this.plan.drainsEarly ? this.draw.int(Math.floor(steps / 2), steps) : Infinity
+    for (this.trace.step = 1; this.trace.step <= steps; this.trace.step++) {
+      if (this.trace.step === drainAt) this.drain()
+      this.act()
+      this.check(this.draw.chance(0.4))
+    }
+    this.finish()
+  }
+
+  /** Looks at everything; `rests`: lets everything come to rest first. */
+  private check(rests: boolean): void {
+    this.stack.quiet()
+    if (rests) this.stack.settle()
+    for (const event of this.stack.takeEvents()) {
+      if (event._tag === "Acquired") this.invariants.countAcquired()
+      const line = describe(event)
+      if (line !== undefined) this.trace.note(line)
+    }
+    this.judgeEnded()
+    this.rethrow()
+    const direct = [...this.calls].filter((call) => call.kind.includes("for ")).length
+    this.invariants.afterStep(direct)
+    const warming = [...this.calls].some((call) => call.kind.startsWith("warm"))
+    if (rests) this.invariants.atRest(this.slack, this.drainBegan, warming)
+    for (const call of this.calls) {
+      const took = this.stack.now - call.since
+      if (took > call.within + this.slack)
+        this.trace.broken("everything ends", `${call.kind} ${call.id} has taken ${took} ms, ${call.within} allowed`)
+    }
+    this.rethrow()
+  }
+
+  /** What broke inside a callback or a fiber may have been caught on its way. */
+  private rethrow(): void {
+    if (this.trace.failure !== undefined) throw this.trace.failure
+  }
+
+  private get slack(): number {
+    return this.plan.blocked ? longestBlock : 0
+  }
+
+  private act(): void {
+    const { draw, plan, stack } = this
+    const { pool } = stack
+    const key = draw.pick(Plan.keys(plan)) as ReturnType<typeof Plan.keys>[number]
+    const act = draw.weighted<() => void>([
+      [10, () => this.requests()],
+      [3, () => this.call((id) => Direct.make(pool, key, id, draw, plan))],
+      [0.5, () => this.call(() => Direct.upkeep(pool, key, draw, plan))],
+      [4, () => this.poll()],
+      [8, () => this.advance()],
+      [10 * plan.impatience, () => this.interrupt()],
+      [0.3, () => this.noted(`evict ${key}`, stack.run(pool.evict(key)))],
+      [0.2, () => this.noted("clear", stack.run(pool.clear))],
+      [0.3, () => this.noted("cleanup", stack.run(pool.cleanup))],
+      [0.3, () => this.noted("suspend", stack.run(pool.suspend))],
+      [1, () => this.noted("resume", stack.run(pool.resume))]
+    ])
+    act()
+  }
+
+  private noted(what: string, answer: unknown): void {
+    this.trace.note(answer === undefined ? what : `${what}: ${String(answer)}`)
+  }
+
+  private requests(): void {
+    for (let left = this.draw.pick([1, 1, 2, 5]); left > 0; left--) {
+      this.call((id) => Requests.make(this.stack.client, id, this.draw, this.plan, this.trace))
+    }
+  }
+
+  private call(make: (id: string) => Requests.Made): void {
+    if (this.calls.size >= this.plan.crowd) return
+    const id = `c${++this.made}`
+    const { effect, ...wish } = make(id)
+    this.trace.note(`call ${id}: ${wish.kind}`)
+    const fiber = this.stack.fork(effect)
+    const call: Call = { ...wish, id, since: this.stack.now, fiber, interrupted: false }
+    this.calls.add(call)
+    fiber.addObserver((exit) => this.ended.push([call, exit]))
+  }
+
+  private judgeEnded(): void {
+    for (const [call, exit] of this.ended.splice(0)) {
+      this.calls.delete(call)
+      const { ledger, plan, trace } = this
+      const outcome = judge(call, exit, { ledger, plan, trace, draining: this.drainBegan })
+      this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
+      trace.note(`call ${call.id} ended: ${outcome}`)
+    }
+  }
+
+  private poll(): void {
+    const turns = this.draw.int(1, 3)
+    this.trace.note(`${turns} turns`)
+    for (let left = turns; left > 0; left--) this.stack.poll()
+  }
+
+  private advance(): void {
+    const blocked = this.plan.blocked && this.draw.chance(0.3)
+    const millis = blocked
+      ? this.draw.int(1, longestBlock)
+      : this.draw.weighted([
+          [4, this.draw.int(1, 30)],
+          [4, this.draw.int(30, 500)],
+          [1, this.draw.int(500, 4000)]
+        ])
+    this.trace.note(`${millis} ms pass${blocked ? " while the event loop is blocked" : ""}`)
+    this.stack.advance(millis, blocked)
+  }
+
+  private interrupt(): void {
+    const call = this.draw.pick([...this.calls].filter((one) => !one.interrupted && !one.kind.startsWith("drain")))
+    if (call === undefined) return
+    this.trace.note(`call ${call.id} is interrupted`)
+    call.interrupted = true
+    call.fiber.unsafeInterruptAsFork(FiberId.none)
+  }
+
+  private drain(): void {
+    this.drainBegan = true
+    const { drainTimeout } = this.plan.pool
+    this.call(() => ({
+      kind: "drain",
+      repeatable: false,
+      spoiled: false,
+      within: drainTimeout + 1,
+      effect: this.stack.pool.drain
+    }))
+  }
+
+  /** No more calls: time passes until every one has ended, then the pool goes. */
+  private finish(): void {
+    const { invariants, stack } = this
+    this.trace.note("no more calls")
+    stack.run(stack.pool.resume)
+    this.passUntil(() => this.calls.size === 0)
+    // Answers that nobody read are still about.
+    this.passUntil(() => this.stats.activeConnections === 0 && stack.watch.deadlines.size === 0)
+    invariants.allDone()
+    this.drainBegan = true
+    stack.run(stack.pool.drain)
+    this.check(true)
+    invariants.drained()
+    if (!stack.close()) this.trace.broken("nothing is left", "the pool's scope does not close")
+    // Whoever sleeps still wakes now; who goes back to sleep was left behind.
+    stack.advance(Plan.bound(this.plan), false)
+    this.rethrow()
+    if (stack.census.alive.size > 0)
+      this.trace.broken("nothing is left", `${stack.census.alive.size} fibers live on after the end`)
+  }
+
+  private passUntil(isReached: () => boolean): void {
+    for (let left = Plan.bound(this.plan); left > 0 && !isReached(); left -= 250) {
+      this.stack.advance(250, false)
+      this.check(true)
+    }
+  }
+}

@@ -1,0 +1,10 @@
+/** What a test may put between the parts, to see that the invariants notice. */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import type { ConnectionPoolShape } from "@hotaru/pool/ConnectionPool"
+import type { ConnectorShape } from "@hotaru/pool/Connector"
+
+export interface Sabotage {
+  readonly connector?: (connector: ConnectorShape) => ConnectorShape
+  readonly pool?: (pool: ConnectionPoolShape) => ConnectionPoolShape
+  readonly client?: (client: HttpClient.HttpClient) => HttpClient.HttpClient
+}

@@ -1,0 +1,52 @@
+/** Runs seeds. */
+import type { PoolStats } from "@hotaru/pool/PoolStats"
+import { Draw } from "./Draw.js"
+import * as Plan from "./Plan.js"
+import { Run } from "./Run.js"
+import type { Sabotage } from "./Sabotage.js"
+
+export interface Options {
+  readonly steps: number
+  /** Lines of the trace that are kept. */
+  readonly kept: number
+  readonly sabotage?: Sabotage
+}
+
+export interface Report {
+  readonly seed: number
+  readonly plan: Plan.Plan
+  /** Undefined if every invariant held. */
+  readonly failure: string | undefined
+  readonly trace: ReadonlyArray<string>
+  /** Of the whole trace. */
+  readonly hash: string
+  readonly outcomes: ReadonlyMap<string, number>
+  readonly stats: PoolStats | undefined
+}
+
+/** Steps of a run, where nothing else is said. */
+export const defaultSteps = 120
+
+export const run = (seed: number, options: Partial<Options> = {}): Report => {
+  const { kept = 60, sabotage = {}, steps = defaultSteps } = options
+  const plan = Plan.make(new Draw(seed, 1))
+  const run = new Run(seed, plan, kept, sabotage)
+  let failure: string | undefined
+  try {
+    run.play(steps)
+  } catch (error) {
+    const first = run.trace.failure ?? error
+    failure = first === run.trace.failure ? run.trace.failure?.message : `the run itself died: ${stackOf(first)}`
+  }
+  return {
+    seed,
+    plan,
+    failure,
+    trace: run.trace.last,
+    hash: run.trace.hash,
+    outcomes: run.outcomes,
+    stats: failure === undefined ? run.stats : undefined
+  }
+}
+
+const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))

@@ -1,0 +1,142 @@
+/**
+ * Stands between the client and the pool and keeps books of its own: who asked, who was granted what, in which order,
+ * and which limits in time are set.
+ */
+import type { Connection } from "@hotaru/pool/Connection"
+import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
+import type { ConnectionPoolShape } from "@hotaru/pool/ConnectionPool"
+import type { ConnectorShape } from "@hotaru/pool/Connector"
+import type { Deadline, Deadlines } from "@hotaru/pool/Deadlines"
+import type { Lease, LeaseRequest, LeaseRequestOptions, PendingLease } from "@hotaru/pool/Lease"
+import type { AcquireError } from "@hotaru/pool/PoolError"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import type { Trace } from "./Trace.js"
+import { WatchedConnection } from "./WatchedConnection.js"
+
+/** A request of the client in the pool's line. */
+class Asked implements LeaseRequest {
+  state: "waiting" | "granted" | "refused" | "cancelled" = "waiting"
+
+  constructor(
+    private readonly watch: Watch,
+    private readonly inner: LeaseRequest,
+    readonly number: number,
+    readonly key: ConnectionKey,
+    readonly ticket: number,
+    readonly fresh: boolean,
+    readonly since: number
+  ) {}
+
+  onLease(lease: Lease): void {
+    this.watch.granted(this, lease)
+    this.inner.onLease(lease)
+  }
+
+  onRefused(error: AcquireError): void {
+    this.watch.ended(this, "refused", error._tag)
+    this.inner.onRefused(error)
+  }
+}
+
+export class Watch {
+  readonly waiting = new Set<Asked>()
+  /** Limits in time that the client has set and that have neither been cleared nor fired. */
+  readonly deadlines = new Set<object>()
+  grants = 0
+  private asked = 0
+  private readonly tickets = new WeakMap<Lease, Asked>()
+
+  constructor(
+    private readonly trace: Trace,
+    private readonly now: () => number,
+    private readonly polls: () => number
+  ) {}
+
+  connector(inner: ConnectorShape, numberOf: (connection: Connection) => number): ConnectorShape {
+    return {
+      connect: (key) =>
+        Effect.map(
+          inner.connect(key),
+          (connection) => new WatchedConnection(connection, numberOf(connection), this.polls, this.trace)
+        )
+    }
+  }
+
+  pool(inner: ConnectionPoolShape): ConnectionPoolShape {
+    const { deadlines, request } = inner.unsafe
+    return {
+      ...inner,
+      unsafe: { deadlines: this.watchDeadlines(deadlines), request: (...args) => this.request(request, ...args) }
+    }
+  }
+
+  granted(asked: Asked, lease: Lease): void {
+    const who = `request #${asked.number} to ${asked.key}`
+    const connection = lease.connection as WatchedConnection
+    this.ended(asked, "granted", `connection ${connection.number}${lease.reused ? ", reused" : ""}`)
+    this.grants++
+    this.tickets.set(lease, asked)
+    if (!Equal.equals(lease.key, asked.key)) this.trace.broken("right host", `${who} was granted a connection to ${lease.key}`)
+    if (!connection.isOpen) this.trace.broken("open connection", `${who} was granted connection ${connection.number}: closed`)
+    if (asked.fresh && lease.reused) this.trace.broken("fresh connection", `${who} is a retry and got a used connection`)
+    connection.begin(lease)
+    for (const other of this.waiting) {
+      const passed = other.ticket < asked.ticket && Equal.equals(other.key, asked.key)
+      // Those that take only a new connection let others pass who take a used one.
+      if (passed && !(other.fresh && lease.reused))
+        this.trace.broken("order of asking", `${who} was served before request #${other.number}, which came earlier`)
+    }
+  }
+
+  ended(asked: Asked, how: Asked["state"], detail: string): void {
+    if (asked.state !== "waiting")
+      this.trace.broken("answered once", `request #${asked.number} was ${how} (${detail}) when it was ${asked.state}`)
+    asked.state = how
+    this.waiting.delete(asked)
+    this.trace.note(`request #${asked.number} ${how}: ${detail}`)
+  }
+
+  private request(
+    inner: ConnectionPoolShape["unsafe"]["request"],
+    key: ConnectionKey,
+    request: LeaseRequest,
+    options?: LeaseRequestOptions
+  ): PendingLease {
+    const number = ++this.asked
+    const before = options?.replaces === undefined ? undefined : this.tickets.get(options.replaces)
+    const since = before?.since ?? this.now()
+    const asked = new Asked(this, request, number, key, before?.ticket ?? number, options?.fresh === true, since)
+    this.waiting.add(asked)
+    const replaces = before === undefined ? "" : ` in place of #${before.number}${asked.fresh ? ", fresh" : ""}`
+    this.trace.note(`request #${number} to ${key}${replaces}`)
+    const pending = inner(key, asked, options)
+    return {
+      cancel: () => {
+        const cancelled = pending.cancel()
+        if (cancelled) this.ended(asked, "cancelled", "by its caller")
+        return cancelled
+      }
+    }
+  }
+
+  private watchDeadlines(inner: Deadlines): Deadlines {
+    return {
+      now: inner.now,
+      set: (millis, onExpired): Deadline => {
+        const token = {}
+        if (millis !== Infinity) this.deadlines.add(token)
+        const deadline = inner.set(millis, () => {
+          this.deadlines.delete(token)
+          onExpired()
+        })
+        return {
+          clear: () => {
+            this.deadlines.delete(token)
+            deadline.clear()
+          }
+        }
+      }
+    }
+  }
+}
