@@ -64,6 +64,16 @@ describe("a process", () => {
   )
 
   it.scoped(
+    "ends by itself while its pool watches the addresses of names, and keeps a connection to one of them",
+    () =>
+      Effect.gen(function* () {
+        const { port } = yield* listen()
+        assert.deepStrictEqual(yield* tell(["watched", `${port}`]), { said: { pooledConnections: 1 }, code: 0 })
+      }),
+    30_000
+  )
+
+  it.scoped(
     "under NODE_EXTRA_CA_CERTS trusts that file, beside extraCa and not where ca replaces all",
     () =>
       Effect.gen(function* () {

@@ -1,8 +1,8 @@
 /** What the tests of whole processes run: `child.ts <story> <port> ...`. Prints one line of JSON. */
 import { openSync, readFileSync } from "node:fs"
-import { NodeConnector } from "@hotaru/node"
-import { ConnectionKey, type PoolError } from "@hotaru/pool"
-import { Effect, Exit, Scope } from "effect"
+import { AddressEviction, NodeConnectionPool, NodeConnector, Resolver } from "@hotaru/node"
+import { ConnectionKey, ConnectionPool, type PoolError } from "@hotaru/pool"
+import { Context, Effect, Exit, Layer, Scope } from "effect"
 
 const [story, port, file] = process.argv.slice(2)
 const key = (useTls: boolean) => ConnectionKey.make({ host: "127.0.0.1", port: Number(port), useTls })
@@ -29,6 +29,26 @@ const stories: { readonly [story: string]: Effect.Effect<unknown, unknown> } = {
       connection.park()
     }
     yield* say("parked")
+  }),
+  /** Leaves a pool behind that looks its host up again and again. */
+  watched: Effect.gen(function* () {
+    let asked = 0
+    const resolver: Resolver.ResolverShape = {
+      lookup: (host) => {
+        asked++
+        return Resolver.system.lookup(host)
+      }
+    }
+    const layer = NodeConnectionPool.layer({
+      cleanupInterval: "20 millis",
+      shouldEvict: AddressEviction.departedAddresses({ refresh: "20 millis" }),
+      connector: { resolver, family: "ipv4" }
+    })
+    const pool = Context.get(yield* Layer.buildWithScope(layer, yield* Scope.make()), ConnectionPool.ConnectionPool)
+    yield* Effect.scoped(pool.acquire(ConnectionKey.make({ host: "localhost", port: Number(port), useTls: false })))
+    yield* Effect.repeat(Effect.sleep("20 millis"), { until: () => asked >= 4 })
+    const { pooledConnections } = yield* pool.stats
+    yield* say({ pooledConnections })
   }),
   /** Under NODE_EXTRA_CA_CERTS; the file holds an authority that signed nothing. */
   extraCa: Effect.gen(function* () {
