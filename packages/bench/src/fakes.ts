@@ -1,7 +1,7 @@
 /** Connections that do nothing, so that only the pool is measured. */
 import { type Connection, ConnectionKey, ConnectionPool, Connector, type PoolConfig } from "@hotaru/pool"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 
 let opened = 0
 
@@ -40,12 +40,19 @@ const turn = Effect.async<void>((resume) => {
 
 export const connection = (): Connection.Connection => new FakeConnection()
 
-/** As a connector of real sockets does it: the scope owns what was opened. */
+/** The scope owns what was opened, as with real sockets; told to it in the way that leaves least in memory. */
 const connector: Connector.ConnectorShape = {
   connect: () =>
-    Effect.acquireRelease(Effect.sync(connection), (connection) =>
-      Effect.sync(() => connection.destroy("its scope has closed"))
-    )
+    Effect.flatMap(Effect.scope, (scope) => {
+      const opened = connection()
+      return Effect.as(
+        Scope.addFinalizer(
+          scope,
+          Effect.sync(() => opened.destroy("its scope has closed"))
+        ),
+        opened
+      )
+    })
 }
 
 export const pool = (
@@ -53,8 +60,7 @@ export const pool = (
 ): Effect.Effect<ConnectionPool.ConnectionPoolShape, never, Scope.Scope> =>
   Effect.provideService(ConnectionPool.make({ ...options, drainTimeout: 0 }), Connector.Connector, connector)
 
-export const key = (host: string): ConnectionKey.ConnectionKey =>
-  ConnectionKey.make({ host, port: 80, useTls: false })
+export const key = (host: string): ConnectionKey.ConnectionKey => ConnectionKey.make({ host, port: 80, useTls: false })
 
 export const keys = (hosts: number): ReadonlyArray<ConnectionKey.ConnectionKey> =>
   Array.from({ length: hosts }, (_, i) => key(`h${i}.test`))

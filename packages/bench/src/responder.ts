@@ -10,14 +10,23 @@ const answer = Buffer.from(
   "latin1"
 )
 
+/** Where the first request ends; -1 if it is not all there yet. */
+const endOfRequest = (pending: string): number => {
+  const head = pending.indexOf("\r\n\r\n")
+  if (head < 0) return -1
+  const length = /\r\ncontent-length: *(\d+)\r\n/i.exec(pending.slice(0, head + 2))
+  const end = head + 4 + Number(length?.[1] ?? 0)
+  return end <= pending.length ? end : -1
+}
+
 const server = net.createServer((socket) => {
   let pending = ""
   socket.setNoDelay(true)
   socket.on("error", () => socket.destroy())
   socket.on("data", (chunk) => {
     pending += chunk.toString("latin1")
-    for (let end = pending.indexOf("\r\n\r\n"); end >= 0; end = pending.indexOf("\r\n\r\n")) {
-      pending = pending.slice(end + 4)
+    for (let end = endOfRequest(pending); end >= 0; end = endOfRequest(pending)) {
+      pending = pending.slice(end)
       socket.write(answer)
     }
   })

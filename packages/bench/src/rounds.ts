@@ -11,6 +11,8 @@ export interface Contestant {
   readonly run: (operations: number) => Effect.Effect<void>
   /** Done before each turn, off the record. */
   readonly prepare?: Effect.Effect<void>
+  /** How long its operations took since this was last called: the median, in microseconds. */
+  readonly latency?: () => number
 }
 
 export interface Rounds {
@@ -25,27 +27,44 @@ export interface Figures {
   readonly perRound: ReadonlyArray<number>
 }
 
+export interface Measured {
+  readonly cpu: ReadonlyArray<Figures>
+  /** Of those contestants that tell it. */
+  readonly latency: ReadonlyArray<Figures>
+}
+
+/** What operations cost, in CPU time. */
 export const measure = (
   contestants: ReadonlyArray<Contestant>,
+  rounds: Rounds
+): Effect.Effect<ReadonlyArray<Figures>> => Effect.map(measureBoth(contestants, rounds), ({ cpu }) => cpu)
+
+/** What operations cost, and how long they take. */
+export const measureBoth = (
+  contestants: ReadonlyArray<Contestant>,
   { operations, rounds, warmUp }: Rounds
-): Effect.Effect<ReadonlyArray<Figures>> =>
+): Effect.Effect<Measured> =>
   Effect.gen(function* () {
-    const figures = contestants.map(({ name }) => ({ name, perRound: [] as Array<number> }))
+    const noFigures = () => contestants.map(({ name }) => ({ name, perRound: [] as Array<number> }))
+    const cpu = noFigures()
+    const latency = noFigures()
     for (const { prepare = Effect.void, run } of contestants) yield* Effect.zipRight(prepare, run(warmUp))
     for (let round = 0; round < rounds; round++) {
       for (let turn = 0; turn < contestants.length; turn++) {
         // Nobody always follows the same neighbour.
         const at = (round + turn) % contestants.length
-        const { prepare = Effect.void, run } = contestants[at]!
-        yield* prepare
+        const contestant = contestants[at]!
+        yield* contestant.prepare ?? Effect.void
         yield* tidy
+        contestant.latency?.()
         const before = process.cpuUsage()
-        yield* run(operations)
+        yield* contestant.run(operations)
         const { system, user } = process.cpuUsage(before)
-        figures[at]!.perRound.push((user + system) / operations)
+        cpu[at]!.perRound.push((user + system) / operations)
+        if (contestant.latency !== undefined) latency[at]!.perRound.push(contestant.latency())
       }
     }
-    return figures
+    return { cpu, latency: latency.filter(({ perRound }) => perRound.length > 0) }
   })
 
 /** Nobody pays for the garbage of the turn before. Not a full collection: it throws optimised code away. */

@@ -1,5 +1,5 @@
 /** What can be measured, by the names that the command line takes. */
-export const names = ["pool", "hosts", "idle", "waiters", "cleanup", "refusal", "heap", "small"] as const
+export const names = ["pool", "hosts", "idle", "waiters", "cleanup", "refusal", "heap", "small", "turn"] as const
 
 export type Name = (typeof names)[number]
 
@@ -11,5 +11,6 @@ export const titles: Readonly<Record<Name, string>> = {
   cleanup: "what a cleanup costs, by what it closes and what it keeps",
   refusal: "a request that is refused",
   heap: "memory of an idle connection, and of a host that has none left",
-  small: "small requests over real sockets beside other clients, and what a turn of the event loop costs"
+  small: "small requests over real sockets, beside other clients",
+  turn: "what it costs that a request which may not be repeated waits for a turn of the event loop"
 }
