@@ -76,8 +76,8 @@ export const answer = (draw: Draw, plan: Plan): Answer => {
     length: draw.weighted([
       [2, 0],
       [6, draw.int(1, 60)],
-      [3, draw.int(60, 4000)],
-      [1, draw.int(60_000, 200_000)]
+      [3, draw.int(60, 3000)],
+      [0.2, draw.int(60_000, 80_000)]
     ]),
     framing: draw.weighted([
       [6, "length" as const],

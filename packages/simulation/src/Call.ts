@@ -63,11 +63,14 @@ export interface Circumstances {
   readonly plan: Plan
   readonly ledger: Ledger
   readonly trace: Trace
+  /** Whether the pool is being drained. */
   readonly draining: boolean
+  /** Whether a drain may have closed connections that were on lease. */
+  readonly aborting: boolean
 }
 
 /** Judges how a call ended; answers it in a word. */
-export const judge = (call: Call, exit: Exit.Exit<unknown, unknown>, { draining, ledger, plan, trace }: Circumstances): string => {
+export const judge = (call: Call, exit: Exit.Exit<unknown, unknown>, { aborting, draining, ledger, plan, trace }: Circumstances): string => {
   if (Exit.isSuccess(exit)) return "ok"
   const { cause } = exit
   const who = `${call.kind} ${call.id}`
@@ -85,7 +88,7 @@ export const judge = (call: Call, exit: Exit.Exit<unknown, unknown>, { draining,
   may(tag !== "PoolClosed" || draining, "the pool was open")
   may((tag !== "RequestBodyFailed" && tag !== "RequestBodyLength") || call.spoiled, "its body was as announced")
   may(tag !== "MalformedResponse" || ledger.liedTo(call.id), "its servers sent nothing malformed")
-  may(!mendable.has(tag) || !plan.gentle || !call.repeatable, "nothing was broken but idle connections")
+  may(!mendable.has(tag) || !plan.gentle || !call.repeatable || aborting, "nothing was broken but idle connections")
   return tag
 }
 

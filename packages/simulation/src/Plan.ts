@@ -74,7 +74,7 @@ export const make = (draw: Draw): Plan => {
       maxIdlePerHost: draw.weighted([
         [1, 0],
         [3, 1],
-        [6, 4]
+        [8, 4]
       ]),
       maxLifetime: draw.pick([1500, 8000, 60_000]),
       lifetimeJitter: draw.pick([0, 0.1, 0.5]),
@@ -85,12 +85,20 @@ export const make = (draw: Draw): Plan => {
       idleOrder: draw.pick(["fifo", "lifo"]),
       maxConnectionsPerHost,
       maxConnections: draw.weighted([
-        [2, draw.int(1, 3)],
-        [2, draw.int(3, 8)],
+        [1, draw.int(1, 2)],
+        [3, draw.int(2, 8)],
         [1, 16]
       ]),
-      maxPendingPerHost: draw.pick([0, 2, 8, 100]),
-      acquireTimeout: draw.pick([150, 800, 3000, 10_000]),
+      maxPendingPerHost: draw.weighted([
+        [1, 0],
+        [2, 3],
+        [8, 100]
+      ]),
+      acquireTimeout: draw.weighted([
+        [1, 150],
+        [3, 1500],
+        [4, 10_000]
+      ]),
       maxRequestsPerConnection: draw.weighted([
         [5, Infinity],
         [1, 1],
@@ -115,23 +123,23 @@ export const make = (draw: Draw): Plan => {
       unreadBodyTimeout: draw.pick([500, 2500]),
       bodyDrainBytes: draw.pick([0, 1000, 262_144]),
       bodyDrainTimeout: draw.pick([50, 250]),
-      headersTimeout: draw.pick([400, 2500]),
-      bodyTimeout: draw.pick([400, 2500]),
-      requestTimeout: draw.pick([Infinity, Infinity, 600, 4000]),
+      headersTimeout: draw.pick([400, 2500, 2500]),
+      bodyTimeout: draw.pick([400, 2500, 2500]),
+      requestTimeout: draw.pick([Infinity, Infinity, Infinity, 600, 4000]),
       expectContinueTimeout: draw.pick([100, 500])
     },
     gentle,
-    trouble: gentle ? 0 : draw.pick([0.05, 0.15, 0.4]),
+    trouble: gentle ? 0 : draw.pick([0.02, 0.08, 0.3]),
     impatience: draw.pick([0, 0.05, 0.2]),
     crowd: draw.pick([3, 10, 30]),
     blocked: draw.chance(0.2),
     shuffled: draw.chance(0.4),
     maxOpsBeforeYield: draw.weighted([
       [3, 2048],
-      [1, draw.int(8, 64)]
+      [1, draw.int(16, 64)]
     ]),
     observed: draw.chance(0.8),
-    drainsEarly: draw.chance(0.3)
+    drainsEarly: draw.chance(0.2)
   }
 }
 

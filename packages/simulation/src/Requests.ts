@@ -37,8 +37,17 @@ const pieces = (id: string, draw: Draw, spoiled: boolean): Stream.Stream<Uint8Ar
   return spoiled ? Stream.concat(stream, Stream.fail(new Spoiled("the body fails"))) : stream
 }
 
+/** The longest goes to the connection in two pieces. */
+const uploadLength = (draw: Draw): number =>
+  draw.weighted([
+    [1, 0],
+    [8, 10],
+    [8, 500],
+    [0.2, 300_000]
+  ])
+
 const bytesOf = (id: string, draw: Draw): HttpBody.HttpBody =>
-  HttpBody.uint8Array(new TextEncoder().encode(Content.upload(id, draw.pick([0, 10, 500, 300_000]))))
+  HttpBody.uint8Array(new TextEncoder().encode(Content.upload(id, uploadLength(draw))))
 
 const expecting = HttpClientRequest.setHeader("expect", "100-continue")
 

@@ -30,6 +30,7 @@ export class Run {
   private readonly ended: Array<readonly [Call, Exit.Exit<unknown, unknown>]> = []
   private made = 0
   private drainBegan = false
+  private hostDrainBegan = false
 
   constructor(
     seed: number,
@@ -53,7 +54,7 @@ export class Run {
 
   /** Everything from the first step to the last; throws what breaks. */
   play(steps: number): void {
-    const drainAt = this.plan.drainsEarly ? this.draw.int(Math.floor(steps / 2), steps) : Infinity
+    const drainAt = this.plan.drainsEarly ? this.draw.int(Math.floor(steps * 0.6), steps) : Infinity
     for (this.trace.step = 1; this.trace.step <= steps; this.trace.step++) {
       if (this.trace.step === drainAt) this.drain()
       this.act()
@@ -103,13 +104,13 @@ export class Run {
       [3, () => this.call((id) => Direct.make(pool, key, id, draw, plan))],
       [0.5, () => this.call(() => Direct.upkeep(pool, key, draw, plan))],
       [4, () => this.poll()],
-      [8, () => this.advance()],
+      [13, () => this.advance()],
       [10 * plan.impatience, () => this.interrupt()],
       [0.3, () => this.noted(`evict ${key}`, stack.run(pool.evict(key)))],
       [0.2, () => this.noted("clear", stack.run(pool.clear))],
       [0.3, () => this.noted("cleanup", stack.run(pool.cleanup))],
       [0.3, () => this.noted("suspend", stack.run(pool.suspend))],
-      [1, () => this.noted("resume", stack.run(pool.resume))]
+      [2, () => this.noted("resume", stack.run(pool.resume))]
     ])
     act()
   }
@@ -125,10 +126,14 @@ export class Run {
   }
 
   private call(make: (id: string) => Requests.Made): void {
-    if (this.calls.size >= this.plan.crowd) return
+    if (this.calls.size < this.plan.crowd) this.begin(make)
+  }
+
+  private begin(make: (id: string) => Requests.Made): void {
     const id = `c${++this.made}`
     const { effect, ...wish } = make(id)
     this.trace.note(`call ${id}: ${wish.kind}`)
+    if (wish.kind.startsWith("drain of")) this.hostDrainBegan = true
     const fiber = this.stack.fork(effect)
     const call: Call = { ...wish, id, since: this.stack.now, fiber, interrupted: false }
     this.calls.add(call)
@@ -139,7 +144,13 @@ export class Run {
     for (const [call, exit] of this.ended.splice(0)) {
       this.calls.delete(call)
       const { ledger, plan, trace } = this
-      const outcome = judge(call, exit, { ledger, plan, trace, draining: this.drainBegan })
+      const outcome = judge(call, exit, {
+        ledger,
+        plan,
+        trace,
+        draining: this.drainBegan,
+        aborting: this.drainBegan || this.hostDrainBegan
+      })
       this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
       trace.note(`call ${call.id} ended: ${outcome}`)
     }
@@ -175,7 +186,7 @@ export class Run {
   private drain(): void {
     this.drainBegan = true
     const { drainTimeout } = this.plan.pool
-    this.call(() => ({
+    this.begin(() => ({
       kind: "drain",
       repeatable: false,
       spoiled: false,

@@ -128,16 +128,15 @@ export class Stack {
   /** Time passes; the loop polls at each moment at which somebody wakes, unless it is blocked meanwhile. */
   advance(millis: number, blocked: boolean): void {
     const end = this.now + millis
+    const rest = blocked ? () => this.quiet() : () => this.settle()
+    rest()
     for (let wakes = 0; ; wakes++) {
       const next = this.clock.next - epoch
-      if (next > end) break
       if (wakes > 20_000) this.trace.broken("comes to rest", "somebody sleeps and wakes for ever")
-      this.clock.moveTo(epoch + (blocked ? end : next))
-      if (blocked) this.quiet()
-      else this.settle()
+      if (next > end && this.now === end) return
+      this.clock.moveTo(epoch + (blocked ? end : Math.min(next, end)))
+      rest()
     }
-    this.clock.moveTo(epoch + end)
-    if (!blocked) this.settle()
   }
 
   /** What the pool has told since the last call. */
