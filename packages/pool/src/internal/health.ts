@@ -53,6 +53,6 @@ export class Health {
 
   /** Whether there is anything to remember when the host is forgotten. */
   isNoteworthy(budget: number, now: number): boolean {
-    return this.failing || this.idleCeiling.at(now) !== Infinity || !this.retries.isFresh(budget, now)
+    return this.failing || this.idleCeiling.hasLessons(now) || !this.retries.isFresh(budget, now)
   }
 }
