@@ -5,7 +5,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import * as Http from "node:http"
 import type * as Net from "node:net"
-import { HttpClient } from "@effect/platform"
+import { HttpClient, HttpClientRequest } from "@effect/platform"
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { NodeConnectionPool, NodePooledHttpClient } from "@hotaru/node"
 import { type Connection, type ConnectionKey, ConnectionPool } from "@hotaru/pool"
@@ -15,8 +15,8 @@ import { names, plain, secure } from "./support/dialling.js"
 import { listen, listenTls } from "./support/servers.js"
 
 /** Milliseconds. */
-const limit = 50
-const blocked = 500
+const limit = 200
+const blocked = 600
 
 /** Nothing else in this process can happen meanwhile. */
 const block = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, blocked)
@@ -127,6 +127,33 @@ describe("a loop that was blocked for longer than", () => {
       })
       assert.strictEqual(yield* text(url), "in time")
     }).pipe(Effect.provide(NodePooledHttpClient.layer({ safety: { headersTimeout: limit } })))
+  )
+
+  it.scopedLive("requestTimeout loses no answer that had come", () =>
+    Effect.gen(function* () {
+      const { url } = yield* served((_request, response) => {
+        response.end("in time")
+        block()
+      })
+      assert.strictEqual(yield* text(url), "in time")
+    }).pipe(Effect.provide(NodePooledHttpClient.layer({ safety: { requestTimeout: limit } })))
+  )
+
+  it.scopedLive("bodyTimeout ends no upload that goes on", () =>
+    Effect.gen(function* () {
+      const size = 16 * 1024 * 1024
+      const { url } = yield* served((request, response) => {
+        let received = 0
+        request.once("data", block)
+        request.on("data", (piece: Buffer) => {
+          received += piece.length
+        })
+        request.on("end", () => void response.end(`${received}`))
+      })
+      const upload = HttpClientRequest.put(url).pipe(HttpClientRequest.bodyUint8Array(new Uint8Array(size)))
+      const response = yield* HttpClient.execute(upload)
+      assert.strictEqual(yield* response.text, `${size}`)
+    }).pipe(Effect.provide(NodePooledHttpClient.layer({ safety: { bodyTimeout: limit } })))
   )
 
   it.scopedLive("bodyTimeout loses no piece that had come", () =>

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { AddressEviction, Resolver } from "@hotaru/node"
 import { ConnectionKey, ConnectionPool, type Eviction, Lease, PoolError } from "@hotaru/pool"
 import { FakeNetwork, type FakeSocket, Story } from "@hotaru/testing"
-import { Deferred, Duration, Effect, Layer, type Scope, TestClock } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, type Scope, TestClock } from "effect"
 
 const api = ConnectionKey.make({ host: "api.test", port: 443, useTls: true })
 const half = "30 seconds"
@@ -284,6 +284,17 @@ describe("a look-up that hangs", () => {
     )
   })
 
+  it.effect("does not keep the pool from closing", () => {
+    const resolver = changing({ "api.test": "hangs" })
+    return tell(resolver, {}, ({ open, story }) =>
+      Effect.gen(function* () {
+        yield* giveBack(yield* open("192.0.2.1"))
+        yield* story.advance(half)
+        assert.lengthOf(resolver.asked, 1)
+      })
+    )
+  })
+
   it.effect("stays counted: two are left hanging at most, and a third host waits for a place", () => {
     const hosts = ["a.test", "b.test", "c.test", "d.test"]
     const resolver = changing(Object.fromEntries(hosts.map((host) => [host, "hangs" as const])))
@@ -345,6 +356,25 @@ describe("the rule", () => {
       ).pipe(Effect.provideService(Resolver.Resolver, resolver))
       assert.deepStrictEqual(verdicts, [false, false, false, false])
       assert.strictEqual(asked, 1)
+    })
+  )
+
+  it.effect("that is left while a look-up hangs leaves it, and goes on where it was", () =>
+    Effect.gen(function* () {
+      const shouldEvict = AddressEviction.departedAddresses({ absences: 1 })
+      const { asked, known, shape } = changing({ "api.test": "hangs" })
+      const ask = Effect.provideService(shouldEvict(factsOf("192.0.2.1", "1 minute")), Resolver.Resolver, shape)
+      yield* TestClock.adjust("1 minute")
+      const left = yield* Effect.fork(ask)
+      yield* Effect.yieldNow()
+      yield* TestClock.adjust("1 second")
+      assert.lengthOf(asked, 1)
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(left)))
+      known["api.test"] = ["192.0.2.2"]
+      assert.isFalse(yield* ask)
+      yield* TestClock.adjust("30 seconds")
+      assert.isTrue(yield* ask)
+      assert.lengthOf(asked, 2)
     })
   )
 
