@@ -20,7 +20,8 @@ const arrows = {
   node: { packages: ["effect", "@effect/platform"], hotaru: ["client", "pool"], node: true },
   testing: { packages: ["effect"], hotaru: ["pool", "http1"], node: false },
   demo: null,
-  bench: null
+  bench: null,
+  simulation: null
 }
 
 /** Tests run on Node.js, but only these may open a real socket. */

@@ -45,7 +45,7 @@ export interface Answer {
 }
 
 const faults: ReadonlyArray<readonly [number, Fault]> = [
-  [3, "hang"],
+  [8, "hang"],
   [3, "finBeforeHead"],
   [3, "resetBeforeHead"],
   [1, "resetLosing"],
@@ -80,8 +80,8 @@ export const answer = (draw: Draw, plan: Plan): Answer => {
       [0.2, draw.int(60_000, 80_000)]
     ]),
     framing: draw.weighted([
-      [6, "length" as const],
-      [4, "chunked" as const],
+      [12, "length" as const],
+      [8, "chunked" as const],
       [1, "close" as const]
     ]),
     pieces: draw.weighted([
@@ -106,16 +106,16 @@ export const answer = (draw: Draw, plan: Plan): Answer => {
       [1, [100]]
     ]),
     keepAlive: draw.weighted([
-      [12, undefined],
-      [1, "timeout=2"],
+      [40, undefined],
+      [3, "timeout=2"],
       [1, "timeout=60, max=1000"],
       [1, "timeout=1, max=2"],
       [1, "max=1"],
       [1, "timeout=0"]
     ]),
-    saysClose: draw.chance(0.05),
+    saysClose: draw.chance(0.03),
     atOnce: draw.chance(0.3),
-    halfCloses: draw.chance(0.05),
+    halfCloses: draw.chance(0.03),
     upload: goesWrong
       ? draw.pick(["refuse", "answerEarly", "stopReading", "loseWrites", "readSlowly"])
       : draw.chance(0.1)

@@ -70,7 +70,11 @@ export interface Circumstances {
 }
 
 /** Judges how a call ended; answers it in a word. */
-export const judge = (call: Call, exit: Exit.Exit<unknown, unknown>, { aborting, draining, ledger, plan, trace }: Circumstances): string => {
+export const judge = (
+  call: Call,
+  exit: Exit.Exit<unknown, unknown>,
+  { aborting, draining, ledger, plan, trace }: Circumstances
+): string => {
   if (Exit.isSuccess(exit)) return "ok"
   const { cause } = exit
   const who = `${call.kind} ${call.id}`

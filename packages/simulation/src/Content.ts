@@ -28,7 +28,8 @@ export const whole = (
   status: number,
   length: number,
   headers: Readonly<Record<string, string>>
-): Uint8Array => Wire.response({ status, headers: [...fields(id, length), ...Object.entries(headers)], body: text(id, length) })
+): Uint8Array =>
+  Wire.response({ status, headers: [...fields(id, length), ...Object.entries(headers)], body: text(id, length) })
 
 /** Faults that send bytes which are no part of an answer, or no answer at all. */
 export const lies: ReadonlySet<Fault> = new Set<Fault>(["garbage", "stray", "badHead", "tooShort"])
@@ -63,7 +64,12 @@ export const encode = (method: string, id: string, answer: Answer): Encoded => {
       // The announced length is a lie: the rest never comes, or there is more than that.
       const announced = fault === "tooLong" ? length + 10 : Math.floor(length / 2)
       const told = headers.map(([name, value]) => [name, name === "x-length" ? String(announced) : value] as const)
-      return Wire.response({ status, headers: [...told, ["content-length", String(announced)]], body, framing: "close" })
+      return Wire.response({
+        status,
+        headers: [...told, ["content-length", String(announced)]],
+        body,
+        framing: "close"
+      })
     }
     if (byClose) return Wire.response({ status, headers, body, framing: "close" })
     return Wire.response({

@@ -45,7 +45,13 @@ export class Dials {
     trace.note(`dial ${dial.number} to ${dial.key}: ${end} after ${after} ms`)
     if (end === "hang") return
     if (after === 0) this.end(dial, end)
-    else this.stack.fork(Effect.zipRight(Effect.sleep(after), Effect.sync(() => this.end(dial, end))))
+    else
+      this.stack.fork(
+        Effect.zipRight(
+          Effect.sleep(after),
+          Effect.sync(() => this.end(dial, end))
+        )
+      )
   }
 
   private end(dial: FakeDial, how: Exclude<Behaviour.Dialled["end"], "hang">): void {

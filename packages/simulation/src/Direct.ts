@@ -19,7 +19,7 @@ type Deed = (connection: Connection) => Effect.Effect<Lease.Settlement | undefin
 const deed = (id: string, draw: Draw): { readonly name: string; readonly touches: boolean; readonly run: Deed } => {
   const millis = draw.pick([0, 0, 20, 500, Plan.longest.hold])
   const wait = millis === 0 ? Effect.void : Effect.sleep(millis)
-  const kind = draw.pick(["untouched", "reusable", "spent", "broken", "touched", "fails"])
+  const kind = draw.pick(["untouched", "untouched", "reusable", "reusable", "spent", "broken", "touched", "fails"])
   const settlement = {
     untouched: undefined,
     reusable: Lease.Reusable(),
@@ -63,7 +63,9 @@ export const make = (pool: ConnectionPoolShape, key: ConnectionKey, id: string, 
             return Effect.matchCauseEffect(restore(Effect.zipRight(rested, what.run(lease.connection))), {
               onFailure: () => Effect.sync(() => lease.settle(Lease.Broken("given up"))),
               onSuccess: (settlement) =>
-                Effect.sync(() => lease.settle(settlement ?? (what.touches ? Lease.Broken("touched") : Lease.Reusable())))
+                Effect.sync(() =>
+                  lease.settle(settlement ?? (what.touches ? Lease.Broken("touched") : Lease.Reusable()))
+                )
             })
           })
         )

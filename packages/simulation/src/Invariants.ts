@@ -62,7 +62,11 @@ export class Invariants {
     if (stats.pendingAcquires < waiting || stats.pendingAcquires > waiting + direct)
       this.same("pendingAcquires", stats.pendingAcquires, waiting)
     for (const field of ["pooledConnections", "activeConnections", "openingConnections", "pendingAcquires"] as const) {
-      this.same(`${field} of all hosts`, hosts.reduce((sum, [, host]) => sum + host[field], 0), stats[field])
+      this.same(
+        `${field} of all hosts`,
+        hosts.reduce((sum, [, host]) => sum + host[field], 0),
+        stats[field]
+      )
     }
     const { pool } = this.plan
     this.atMost("connections and dials", pool.maxConnections, open + stats.openingConnections)
@@ -122,7 +126,8 @@ export class Invariants {
     const mayDial = host.openingConnections < (host.failing ? 1 : maxConnectingPerHost)
     const ownRoom = places < maxConnectionsPerHost || (fresh > 0 && host.pooledConnections > 0)
     const total = stats.pooledConnections + stats.activeConnections + stats.openingConnections
-    const room = stats.openingConnections < pool.maxConnecting && (total < pool.maxConnections || stats.pooledConnections > 0)
+    const room =
+      stats.openingConnections < pool.maxConnecting && (total < pool.maxConnections || stats.pooledConnections > 0)
     // After a failed dial those in line wait for what the host has; a newcomer or a departure starts the next dial.
     const pausing = places > 0 && (host.failing || this.dials.lastFailed(key))
     if (mayDial && ownRoom && room && !pausing)

@@ -61,6 +61,8 @@ export interface Plan {
   readonly maxOpsBeforeYield: number
   /** Whether somebody listens to the pool's events. */
   readonly observed: boolean
+  /** Whether requests have spans. */
+  readonly traced: boolean
   /** Whether the pool is drained amid the calls. */
   readonly drainsEarly: boolean
 }
@@ -76,9 +78,9 @@ export const make = (draw: Draw): Plan => {
         [3, 1],
         [8, 4]
       ]),
-      maxLifetime: draw.pick([1500, 8000, 60_000]),
+      maxLifetime: draw.pick([1500, 20_000, 60_000]),
       lifetimeJitter: draw.pick([0, 0.1, 0.5]),
-      idleTimeout: draw.pick([400, 2000, 6000, 30_000]),
+      idleTimeout: draw.pick([400, 3000, 10_000, 30_000]),
       connectionTimeout: draw.pick([300, 1000, 3000]),
       enablePooling: draw.chance(0.95),
       cleanupInterval: draw.pick([300, 2000, 10_000]),
@@ -120,7 +122,7 @@ export const make = (draw: Draw): Plan => {
     evictsAfter: draw.chance(0.1) ? draw.int(1, 4) : undefined,
     client: {
       readAhead: draw.pick([0, 100, 2000, 65_536]),
-      unreadBodyTimeout: draw.pick([500, 2500]),
+      unreadBodyTimeout: draw.pick([500, 2500, 8000]),
       bodyDrainBytes: draw.pick([0, 1000, 262_144]),
       bodyDrainTimeout: draw.pick([50, 250]),
       headersTimeout: draw.pick([400, 2500, 2500]),
@@ -139,6 +141,7 @@ export const make = (draw: Draw): Plan => {
       [1, draw.int(16, 64)]
     ]),
     observed: draw.chance(0.8),
+    traced: draw.chance(0.2),
     drainsEarly: draw.chance(0.2)
   }
 }

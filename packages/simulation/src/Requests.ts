@@ -146,100 +146,104 @@ const decode = (chunks: Iterable<Uint8Array>): string => {
 }
 
 /** `prompt`: takes no time of its own. */
-const readings: ReadonlyArray<readonly [number, { readonly name: string; readonly prompt: boolean; readonly read: Reading }]> =
+const readings: ReadonlyArray<
+  readonly [number, { readonly name: string; readonly prompt: boolean; readonly read: Reading }]
+> = [
+  [10, { name: "text", prompt: true, read: (response, whole) => Effect.map(response.text, whole) }],
   [
-    [10, { name: "text", prompt: true, read: (response, whole) => Effect.map(response.text, whole) }],
-    [
-      2,
-      {
-        name: "bytes twice",
-        prompt: true,
-        read: (response, whole) =>
-          Effect.zipRight(
-            response.arrayBuffer,
-            Effect.map(response.arrayBuffer, (buffer) => whole(decode([new Uint8Array(buffer)])))
-          )
+    2,
+    {
+      name: "bytes twice",
+      prompt: true,
+      read: (response, whole) =>
+        Effect.zipRight(
+          response.arrayBuffer,
+          Effect.map(response.arrayBuffer, (buffer) => whole(decode([new Uint8Array(buffer)])))
+        )
+    }
+  ],
+  [
+    3,
+    {
+      name: "stream",
+      prompt: true,
+      read: (response, whole) => Effect.map(Stream.runCollect(response.stream), (chunks) => whole(decode(chunks)))
+    }
+  ],
+  [
+    2,
+    {
+      name: "slow stream",
+      prompt: false,
+      read: (response, whole) => {
+        const seen: Array<Uint8Array> = []
+        return Effect.map(
+          Stream.runForEach(response.stream, (chunk) => {
+            seen.push(chunk)
+            return seen.length < 40 ? Effect.sleep(50) : Effect.void
+          }),
+          () => whole(decode(seen))
+        )
       }
-    ],
-    [
-      3,
-      {
-        name: "stream",
-        prompt: true,
-        read: (response, whole) => Effect.map(Stream.runCollect(response.stream), (chunks) => whole(decode(chunks)))
+    }
+  ],
+  [2, { name: "part of stream", prompt: false, read: (response) => Stream.runDrain(Stream.take(response.stream, 1)) }],
+  [
+    1,
+    {
+      name: "each chunk",
+      prompt: true,
+      read: (response, whole) => {
+        const seen: Array<Uint8Array> = []
+        return Effect.map(
+          PooledHttpClient.forEachChunk(response, (chunk) => {
+            seen.push(chunk)
+          }),
+          () => whole(decode(seen))
+        )
       }
-    ],
-    [
-      2,
-      {
-        name: "slow stream",
-        prompt: false,
-        read: (response, whole) => {
-          const seen: Array<Uint8Array> = []
-          return Effect.map(
-            Stream.runForEach(response.stream, (chunk) => {
-              seen.push(chunk)
-              return seen.length < 40 ? Effect.sleep(50) : Effect.void
-            }),
-            () => whole(decode(seen))
-          )
-        }
-      }
-    ],
-    [2, { name: "part of stream", prompt: false, read: (response) => Stream.runDrain(Stream.take(response.stream, 1)) }],
-    [
-      1,
-      {
-        name: "each chunk",
-        prompt: true,
-        read: (response, whole) => {
-          const seen: Array<Uint8Array> = []
-          return Effect.map(
-            PooledHttpClient.forEachChunk(response, (chunk) => {
-              seen.push(chunk)
-            }),
-            () => whole(decode(seen))
-          )
-        }
-      }
-    ],
-    [2, { name: "nothing", prompt: false, read: () => Effect.void }],
-    [1, { name: "nothing, held", prompt: false, read: (response) => Effect.as(Effect.sleep(1500), response) }],
-    [
-      1,
-      {
-        name: "late text",
-        prompt: false,
-        read: (response, whole) => Effect.zipRight(Effect.sleep(700), Effect.map(response.text, whole))
-      }
-    ],
-    [
-      1,
-      {
-        name: "text given up",
-        prompt: false,
-        read: (response, whole) => Effect.timeoutOption(Effect.map(response.text, whole), 60)
-      }
-    ],
-    [
-      2,
-      {
-        name: "one pull in a scope",
-        prompt: false,
-        read: (response) =>
-          Effect.catchAll(PooledHttpClient.pull(response), Option.match({ onNone: () => Effect.void, onSome: Effect.fail }))
-      }
-    ]
+    }
+  ],
+  [3, { name: "nothing", prompt: false, read: () => Effect.void }],
+  [1, { name: "nothing, held", prompt: false, read: (response) => Effect.as(Effect.sleep(1500), response) }],
+  [
+    1,
+    {
+      name: "late text",
+      prompt: false,
+      read: (response, whole) => Effect.zipRight(Effect.sleep(700), Effect.map(response.text, whole))
+    }
+  ],
+  [
+    1,
+    {
+      name: "text given up",
+      prompt: false,
+      read: (response, whole) => Effect.timeoutOption(Effect.map(response.text, whole), 60)
+    }
+  ],
+  [
+    2,
+    {
+      name: "one pull in a scope",
+      prompt: false,
+      read: (response) =>
+        Effect.catchAll(
+          PooledHttpClient.pull(response),
+          Option.match({ onNone: () => Effect.void, onSome: Effect.fail })
+        )
+    }
   ]
+]
 
 export const make = (client: HttpClient.HttpClient, id: string, draw: Draw, plan: Plan.Plan, trace: Trace): Made => {
   const shape = draw.weighted(shapes)
   const reading = draw.weighted(readings)
   const scoped = reading.name === "one pull in a scope" || draw.chance(0.1)
   const url = `http://${Plan.hostName(draw.int(0, plan.hosts - 1))}/${id}`
-  const request = shape.build(url, id, draw).pipe(
-    HttpClientRequest.setHeaders({ "x-id": id, "x-most": shape.repeatable ? "2" : "1" })
-  )
+  const request = shape
+    .build(url, id, draw)
+    .pipe(HttpClientRequest.setHeaders({ "x-id": id, "x-most": shape.repeatable ? "2" : "1" }))
   const execute = scoped
     ? Effect.flatMap(Effect.scope, () => HttpClient.withScope(client).execute(request))
     : client.execute(request)

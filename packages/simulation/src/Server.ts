@@ -38,7 +38,9 @@ export class Server {
   private readonly exchanges: Effect.Effect<void> = Effect.gen(this, function* () {
     for (let exchange = 1; this.isOpen; exchange++) {
       const { endsAfter, how } = Behaviour.idling(this.world.draw, this.world.plan)
-      const head = yield* Effect.timeoutOption(this.socket.takeHead, endsAfter)
+      const head = yield* endsAfter === Infinity
+        ? Effect.asSome(this.socket.takeHead)
+        : Effect.timeoutOption(this.socket.takeHead, endsAfter)
       if (Option.isNone(head)) return this.endIdle(how)
       yield* this.exchange(head.value, exchange)
     }

@@ -9,7 +9,9 @@ export interface Options {
   readonly steps: number
   /** Lines of the trace that are kept. */
   readonly kept: number
-  readonly sabotage?: Sabotage
+  /** Whether errors have stacks: for looking at one seed. Typed failures are made by the thousand. */
+  readonly stacks: boolean
+  readonly sabotage: Sabotage
 }
 
 export interface Report {
@@ -28,15 +30,19 @@ export interface Report {
 export const defaultSteps = 120
 
 export const run = (seed: number, options: Partial<Options> = {}): Report => {
-  const { kept = 60, sabotage = {}, steps = defaultSteps } = options
+  const { kept = 60, sabotage = {}, stacks = false, steps = defaultSteps } = options
   const plan = Plan.make(new Draw(seed, 1))
   const run = new Run(seed, plan, kept, sabotage)
   let failure: string | undefined
+  const { stackTraceLimit } = Error
+  if (!stacks) Error.stackTraceLimit = 0
   try {
     run.play(steps)
   } catch (error) {
     const first = run.trace.failure ?? error
     failure = first === run.trace.failure ? run.trace.failure?.message : `the run itself died: ${stackOf(first)}`
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
   }
   return {
     seed,

@@ -89,15 +89,15 @@ export class Stack {
     return this.clock.unsafeCurrentTimeMillis() - epoch
   }
 
-  readonly fork = <A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> =>
-    Runtime.runFork(this.runtime)(effect)
+  readonly fork = <A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> => Runtime.runFork(this.runtime)(effect)
 
   /** An effect that ends without time or polls. */
   run<A, E>(effect: Effect.Effect<A, E>): A {
     const fiber = this.fork(effect)
     this.scheduler.drain()
     const exit = fiber.unsafePoll()
-    if (exit === null) return this.trace.broken("at once", "something that needs neither time nor the network did not end")
+    if (exit === null)
+      return this.trace.broken("at once", "something that needs neither time nor the network did not end")
     return Exit.isSuccess(exit) ? exit.value : this.trace.broken("at once", Cause.pretty(exit.cause))
   }
 
@@ -171,6 +171,7 @@ export class Stack {
       Effect.runtime<never>().pipe(
         Effect.withClock(this.clock),
         Effect.withRandom(Random.make(seed)),
+        Effect.withTracerEnabled(plan.traced),
         Effect.withMaxOpsBeforeYield(plan.maxOpsBeforeYield),
         Effect.locally(FiberRef.currentLoggers, HashSet.make<[Logger.Logger<unknown, unknown>]>(logger)),
         Effect.locally(FiberRef.currentSupervisor, this.census)

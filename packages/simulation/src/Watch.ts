@@ -77,9 +77,12 @@ export class Watch {
     this.ended(asked, "granted", `connection ${connection.number}${lease.reused ? ", reused" : ""}`)
     this.grants++
     this.tickets.set(lease, asked)
-    if (!Equal.equals(lease.key, asked.key)) this.trace.broken("right host", `${who} was granted a connection to ${lease.key}`)
-    if (!connection.isOpen) this.trace.broken("open connection", `${who} was granted connection ${connection.number}: closed`)
-    if (asked.fresh && lease.reused) this.trace.broken("fresh connection", `${who} is a retry and got a used connection`)
+    if (!Equal.equals(lease.key, asked.key))
+      this.trace.broken("right host", `${who} was granted a connection to ${lease.key}`)
+    if (!connection.isOpen)
+      this.trace.broken("open connection", `${who} was granted connection ${connection.number}: closed`)
+    if (asked.fresh && lease.reused)
+      this.trace.broken("fresh connection", `${who} is a retry and got a used connection`)
     connection.begin(lease)
     for (const other of this.waiting) {
       const passed = other.ticket < asked.ticket && Equal.equals(other.key, asked.key)

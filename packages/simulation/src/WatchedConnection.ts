@@ -60,7 +60,10 @@ export class WatchedConnection implements Connection, Receiver {
   write(data: Uint8Array | string): boolean {
     const { readIn } = this
     if (this.isOpen && readIn !== undefined && readIn.lease !== this.leases && readIn.poll >= this.polls())
-      this.trace.broken("a connection rests", `connection ${this.number} was written to in the turn in which it was last read`)
+      this.trace.broken(
+        "a connection rests",
+        `connection ${this.number} was written to in the turn in which it was last read`
+      )
     return this.inner.write(data)
   }
   keep(bytes: Uint8Array): Uint8Array {
