@@ -15,7 +15,8 @@ export class RetryBudget {
   private at = 0
 
   allows(budget: number, now: number): boolean {
-    return this.spentAt(budget, now) < budget
+    // A whole one: a thousandth comes back within a millisecond.
+    return this.spentAt(budget, now) + 1 <= budget
   }
 
   /** A retry has failed as well. */
