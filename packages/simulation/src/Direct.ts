@@ -13,30 +13,46 @@ class Unlucky extends Error {
   readonly _tag = "PlannedFailure"
 }
 
-/** What is done with a connection, in `millis`. Answers what its lease is to be settled as; nothing leaves it unsettled. */
-type Deed = (connection: Connection) => Effect.Effect<Lease.Settlement | undefined, Unlucky>
+/** What is done with a connection. Answers what its lease is to be settled as; nothing leaves it unsettled. */
+type Deed = (connection: Connection, lease?: Lease.Lease) => Effect.Effect<Lease.Settlement | undefined, Unlucky>
+
+/** Things done with a connection, each as often as its weight says. */
+const deeds = [
+  [2, "untouched"],
+  [2, "reusable"],
+  [1, "spent"],
+  [1, "broken"],
+  // Its answer, if one comes, is nobody's: the connection cannot be given back.
+  [1, "touched"],
+  [1, "silent"],
+  [2, "offered"],
+  [1, "fails"]
+] as const
 
 const deed = (id: string, draw: Draw): { readonly name: string; readonly touches: boolean; readonly run: Deed } => {
   const millis = draw.pick([0, 0, 20, 500, Plan.longest.hold])
   const wait = millis === 0 ? Effect.void : Effect.sleep(millis)
-  const kind = draw.pick(["untouched", "untouched", "reusable", "reusable", "spent", "broken", "touched", "fails"])
-  const settlement = {
-    untouched: undefined,
-    reusable: Lease.Reusable(),
-    spent: Lease.Spent("enough"),
-    broken: Lease.Broken("odd"),
-    touched: undefined,
-    fails: undefined
-  }[kind]
-  const run: Deed = (connection) =>
+  const kind = draw.weighted<(typeof deeds)[number][1]>(deeds)
+  const touches = kind === "touched" || kind === "silent"
+  const settlement =
+    kind === "reusable"
+      ? Lease.Reusable()
+      : kind === "spent"
+        ? Lease.Spent("enough")
+        : kind === "broken"
+          ? Lease.Broken("odd")
+          : kind === "silent"
+            ? Lease.Broken("no answer for long", { silent: true })
+            : undefined
+  const run: Deed = (connection, lease) =>
     Effect.zipRight(
       Effect.sync(() => {
-        // Its answer, if one comes, is nobody's: the connection cannot be given back.
-        if (kind === "touched") connection.write(`GET /${id} HTTP/1.1\r\nhost: x\r\nx-id: ${id}\r\nx-most: 1\r\n\r\n`)
+        if (touches) connection.write(`GET /${id} HTTP/1.1\r\nhost: x\r\nx-id: ${id}\r\nx-most: 1\r\n\r\n`)
+        if (kind === "offered") lease?.offer(() => lease.settle(Lease.Broken("reclaimed")))
       }),
       Effect.zipRight(wait, kind === "fails" ? Effect.fail(new Unlucky("as planned")) : Effect.succeed(settlement))
     )
-  return { name: `${kind} for ${millis} ms`, touches: kind === "touched", run }
+  return { name: `${kind} for ${millis} ms`, touches, run }
 }
 
 const begin = (connection: Connection, lease: Lease.Lease | undefined): void =>
@@ -60,7 +76,7 @@ export const make = (pool: ConnectionPoolShape, key: ConnectionKey, id: string, 
           Effect.flatMap(pool.lease(key), (lease) => {
             begin(lease.connection, lease)
             const rested = lease.resting && what.touches ? lease.connection.turn : Effect.void
-            return Effect.matchCauseEffect(restore(Effect.zipRight(rested, what.run(lease.connection))), {
+            return Effect.matchCauseEffect(restore(Effect.zipRight(rested, what.run(lease.connection, lease))), {
               onFailure: () => Effect.sync(() => lease.settle(Lease.Broken("given up"))),
               onSuccess: (settlement) =>
                 Effect.sync(() =>
@@ -77,7 +93,7 @@ export const make = (pool: ConnectionPoolShape, key: ConnectionKey, id: string, 
         effect: planned(
           pool.use(key, (connection, lease) => {
             begin(connection, lease)
-            return Effect.map(what.run(connection), (settlement) => {
+            return Effect.map(what.run(connection, lease), (settlement) => {
               if (settlement !== undefined) lease.settle(settlement)
             })
           })

@@ -64,8 +64,9 @@ export class Stack {
       Context.get(services, Connector.Connector),
       (connection) => 1 + this.network.sockets.findIndex((socket) => socket.connection === connection)
     )
+    const config = Plan.poolConfig(plan)
     const pool = this.run(
-      ConnectionPool.make(Plan.poolConfig(plan)).pipe(
+      ConnectionPool.make(sabotage.config?.(config) ?? config).pipe(
         Effect.provideService(Connector.Connector, sabotage.connector?.(connector) ?? connector),
         Effect.provideService(Scope.Scope, this.scope)
       )
