@@ -30,6 +30,7 @@ import { Reclaimer } from "./reclaimer.js"
 import * as Retrying from "./retrying.js"
 import * as Returning from "./returning.js"
 import type { PoolSettings } from "./settings.js"
+import * as Suspension from "./suspension.js"
 import type { TimeKeeper } from "./timeKeeper.js"
 import * as Upkeep from "./upkeep.js"
 
@@ -107,7 +108,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
   settle(lease: LeaseImpl, settlement: Settlement): void {
     if (lease.settled) return
     lease.settled = true
-    this.end(lease)
+    const wasReclaimed = this.end(lease)
     const { connection, entry } = lease
     if (entry.state === "Retired") return
     const attachment = this.attachmentOf(entry)
@@ -123,6 +124,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
     if (fallsSilent(entry, settlement, lease, now)) this.distrust(entry)
     Returning.settle(this.state, entry, settlement, lease, now, this.commands)
     this.flush()
+    if (wasReclaimed) this.reclaimer.look()
   }
 
   offer(lease: LeaseImpl, reclaim: (() => void) | undefined): void {
@@ -161,6 +163,11 @@ export class Interpreter implements LeaseOwner, DialOwner {
     if (dial.host.waiting > 0) this.reclaimer.press(dial.host)
   }
 
+  resume(): void {
+    this.decide((now, out) => Suspension.resume(this.state, this.hosts.all(), now, out))
+    this.reclaimer.look()
+  }
+
   /** No new leases from here on. */
   startDrain(): void {
     this.decide((now, out) => Upkeep.startDrain(this.state, this.hosts.all(), now, out))
@@ -173,10 +180,10 @@ export class Interpreter implements LeaseOwner, DialOwner {
     this.reclaimer.drain([host])
   }
 
-  /** The lease is over, in whatever way. */
-  private end(lease: LeaseImpl): void {
+  /** The lease is over, in whatever way; answers whether it was being taken back. */
+  private end(lease: LeaseImpl): boolean {
     this.leaks.end(lease)
-    if (lease.offered !== undefined) this.reclaimer.end(lease.offered)
+    return lease.offered !== undefined && this.reclaimer.end(lease.offered)
   }
 
   /** What the operating system holds for the peer's connections already is seen first. */
@@ -226,7 +233,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
         const wasOpen = connection.isOpen
         connection.destroy(command.reason)
         if (lease !== undefined) {
-          this.end(lease)
+          if (this.end(lease)) this.reclaimer.look()
           // Destroying tells nobody, and its holder may be waiting for bytes that will never come.
           if (wasOpen && !lease.settled) connection.receiver.onError(this.revocation(host, command.reason))
         }

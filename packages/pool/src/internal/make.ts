@@ -84,7 +84,7 @@ export const make = (
       drain: Shutdown.drain(pool),
       drainHost: (key) => Shutdown.drainHost(pool, key),
       suspend: Effect.sync(() => pool.decide((now, out) => Suspension.suspend(pool.state, pool.hosts.all(), now, out))),
-      resume: Effect.sync(() => pool.decide((now, out) => Suspension.resume(pool.state, pool.hosts.all(), now, out))),
+      resume: Effect.sync(() => pool.resume()),
       unsafe: {
         request: (key, request, options) => pool.request(key, request, options),
         deadlines: pool.deadlines

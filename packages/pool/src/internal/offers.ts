@@ -64,6 +64,8 @@ export const takeUp = (state: PoolState, hosts: Iterable<HostRecord>, now: numbe
   if (state.offers.size === 0) return Infinity
   let next = Infinity
   for (const host of hosts) {
+    // Whoever waits could not be served.
+    if (state.phase === "Suspended" && !isDraining(state, host)) continue
     const list = offersFor(state, host)
     const coming = list === state.offers ? state.reclaiming : host.reclaiming
     let needed = isDraining(state, host) ? list.size : host.waiting - host.dials.size - coming

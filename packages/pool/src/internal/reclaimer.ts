@@ -29,11 +29,16 @@ export class Reclaimer {
     return offer
   }
 
-  /** A lease has ended. */
-  end(offer: Offers.Offer): void {
+  /** A lease has ended. Answers whether it was being taken back, so that it is time to look again once its end is decided. */
+  end(offer: Offers.Offer): boolean {
     const { reclaiming } = offer
     Offers.end(this.state, offer)
-    if (reclaiming && this.state.waiting > 0) this.arm(this.deadlines.now())
+    return reclaiming
+  }
+
+  /** Somebody may wait for whom nothing is coming. */
+  look(): void {
+    if (this.state.offers.size > 0 && this.state.waiting > 0) this.takeUp(this.hosts.all())
   }
 
   /** Somebody waits for the host. */
