@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import { keys } from "./Arbitraries.js"
 import { FakeNetwork } from "./FakeNetwork.js"
+import { leftoversOf } from "./internal/leftovers.js"
 import { PoolRun } from "./internal/poolRun.js"
 
 /**
@@ -124,3 +125,16 @@ export const run = (
   Effect.flatMap(ConnectionPool, (pool) =>
     Effect.flatMap(FakeNetwork, (network) => new PoolRun(pool, network, keys(options.hosts)).run(operations))
   )
+
+/**
+ * What the pool of the context, once everything has come to rest, still holds, in words: nothing, if all requests have
+ * ended and left nothing behind. Held are leases, places in line, dials, limits in time that run on, connections that
+ * are open and not idle, and what clients did against the contract of `Connection`. For the `leaks` of a `Sweep`.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const leftovers: Effect.Effect<ReadonlyArray<string>, never, ConnectionPool | FakeNetwork> = Effect.flatMap(
+  ConnectionPool,
+  (pool) => Effect.flatMap(FakeNetwork, (network) => leftoversOf(pool, network))
+)

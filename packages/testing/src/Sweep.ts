@@ -6,6 +6,9 @@
  * come. A sweep goes through all three. An operation that survives it holds nothing that an interruption can make it
  * forget.
  *
+ * Whatever the trial itself looks for, these are leaks too: an operation that does not end when it is interrupted, one
+ * that dies, and a fiber that the operation has started and that is alive after it.
+ *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -33,6 +36,11 @@ export interface Trial<R = never> {
   readonly operation: Effect.Effect<unknown, unknown, R>
   /** What was left behind, looked at once the operation has ended and nothing can go on by itself. Nothing, if empty. */
   readonly leaks: Effect.Effect<ReadonlyArray<string>, never, R>
+  /**
+   * Names where the operation is, asked for when the interruption comes and the operation has not ended. The report
+   * counts the answers: whether a sweep has reached a wait is not to be guessed.
+   */
+  readonly moment?: (() => string) | undefined
 }
 
 /**
@@ -49,6 +57,10 @@ export interface SweepOptions {
   readonly delays?: Iterable<number> | undefined
   /** How many steps the fiber takes before the operation: 0 to 30. */
   readonly steps?: Iterable<number> | undefined
+  /** After how many turns of the event loop the microtasks of the delay begin: 0. For waits that microtasks do not reach. */
+  readonly turns?: Iterable<number> | undefined
+  /** Tries only this many of all the timings, spread evenly over them and the same each time. All by default. */
+  readonly sample?: number | undefined
 }
 
 /**
@@ -61,6 +73,7 @@ export interface Timing {
   readonly budget: number
   readonly delay: number
   readonly steps: number
+  readonly turns: number
 }
 
 /**
@@ -74,6 +87,8 @@ export interface SweepReport {
   readonly interrupted: number
   readonly succeeded: number
   readonly failed: number
+  /** How often the interruption came where; see `Trial.moment`. */
+  readonly moments: Readonly<Record<string, number>>
   readonly leaks: ReadonlyArray<{ readonly timing: Timing; readonly leak: string }>
 }
 
@@ -118,7 +133,9 @@ export const run = <R, R2>(
   sweep(trial, {
     budgets: [...(options.budgets ?? range(16, 64))],
     delays: [...(options.delays ?? range(0, 20))],
-    steps: [...(options.steps ?? range(0, 30))]
+    steps: [...(options.steps ?? range(0, 30))],
+    turns: [...(options.turns ?? [0])],
+    sample: options.sample ?? Infinity
   })
 
 /**
