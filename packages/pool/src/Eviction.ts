@@ -29,11 +29,12 @@ export interface ConnectionInfo {
 }
 
 /**
- * Whether a connection is to end. It is asked about every open connection in each round of the cleanup
- * (`cleanupInterval`), one host after the other. An idle connection ends at once, one on lease when it is returned; its
- * reason is `Evicted`.
+ * Whether a connection is to end. It is asked about every open connection in rounds with `cleanupInterval` between them,
+ * one connection after the other. An idle connection ends at once, one on lease when it is returned; its reason is
+ * `Evicted`.
  *
- * A defect in it is logged, and the connection stays.
+ * A defect in it is logged, and the connection stays. So is an answer that does not come within `cleanupInterval`; the
+ * host's other connections are then asked about in the next round.
  *
  * @since 0.1.0
  * @category models

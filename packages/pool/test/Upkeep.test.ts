@@ -395,6 +395,33 @@ describe("minIdlePerHost", () => {
   )
 })
 
+describe("A rule of the user's own that gives no answer", () => {
+  it.effect("keeps neither the cleanup nor its other questions from going on, and no connection from staying", () => {
+    const asked: Array<string> = []
+    return onOpenNetwork(
+      {
+        cleanupInterval: "10 seconds",
+        idleTimeout: "25 seconds",
+        shouldEvict: ({ key }) => {
+          asked.push(key.host)
+          return key.host === a.host ? Effect.never : Effect.succeed(true)
+        }
+      },
+      function* ({ pool }) {
+        ping(yield* pool.lease(a))
+        ping(yield* pool.lease(b))
+        yield* TestClock.adjust("15 seconds")
+        assert.deepStrictEqual(asked, [a.host])
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(asked, [a.host, b.host])
+        assert.deepStrictEqual((yield* pool.stats).closed, { Evicted: 1 })
+        yield* TestClock.adjust("15 seconds")
+        assert.deepStrictEqual((yield* pool.stats).closed, { Evicted: 1, IdleTimeout: 1 })
+      }
+    )
+  })
+})
+
 describe("The live clock", () => {
   it.live("cleans up, and a pool that is closed leaves nothing running", () =>
     Effect.gen(function* () {

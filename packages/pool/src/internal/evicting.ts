@@ -8,24 +8,42 @@ import type { Interpreter } from "./interpreter.js"
 import type { Entry } from "./model.js"
 import * as Upkeep from "./upkeep.js"
 
-/** One round. What is opened meanwhile is asked about in the next. */
+/** One round, one connection after the other. What is opened meanwhile is asked about in the next. */
 export const ask = (pool: Interpreter, shouldEvict: ShouldEvict): Effect.Effect<void> =>
-  Effect.forEach(
-    pool.hosts.all().flatMap((host) => [...host.entries]),
-    (entry) =>
-      Effect.suspend(() => {
-        if (entry.state === "Retired" || entry.condemned !== undefined) return Effect.void
-        return Effect.flatMap(shouldEvict(infoOf(entry, pool.time.now())), (evict) => {
-          if (evict) pool.decide((now, out) => Upkeep.evictOne(pool.state, entry, now, out))
-          return Effect.void
+  Effect.suspend(() =>
+    Effect.forEach(
+      pool.hosts.all(),
+      (host) => {
+        const entries = [...host.entries]
+        return Effect.iterate(0, {
+          while: (next) => next < entries.length,
+          body: (next) =>
+            Effect.map(askAbout(pool, shouldEvict, entries[next] as Entry), (answered) =>
+              answered ? next + 1 : entries.length
+            )
         })
-      }).pipe(
-        Effect.catchAllDefect((defect) =>
-          Effect.logError(`shouldEvict died over a connection to ${entry.host.key}`, defect)
-        )
-      ),
-    { discard: true }
+      },
+      { discard: true }
+    )
   )
+
+/** Answers whether there was an answer: without one the host's others are not asked about in this round. */
+const askAbout = (pool: Interpreter, shouldEvict: ShouldEvict, entry: Entry): Effect.Effect<boolean> => {
+  const { cleanupInterval } = pool.settings
+  const where = `over a connection to ${entry.host.key}`
+  return Effect.suspend(() => {
+    if (entry.state === "Retired" || entry.condemned !== undefined) return Effect.succeed(true)
+    return Effect.flatMap(
+      Effect.timeoutOption(shouldEvict(infoOf(entry, pool.time.now())), Duration.millis(cleanupInterval)),
+      (answer) => {
+        if (answer._tag === "None")
+          return Effect.as(Effect.logWarning(`shouldEvict gave no answer ${where} within ${cleanupInterval} ms`), false)
+        if (answer.value) pool.decide((now, out) => Upkeep.evictOne(pool.state, entry, now, out))
+        return Effect.succeed(true)
+      }
+    )
+  }).pipe(Effect.catchAllDefect((defect) => Effect.as(Effect.logError(`shouldEvict died ${where}`, defect), true)))
+}
 
 const infoOf = (entry: Entry, now: number): ConnectionInfo => ({
   key: entry.host.key,

@@ -6,13 +6,21 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import type { ShouldEvict } from "../Eviction.js"
 import * as Evicting from "./evicting.js"
 import type { Interpreter } from "./interpreter.js"
 import * as Upkeep from "./upkeep.js"
 import { until } from "./waiting.js"
 
-export const start = (pool: Interpreter): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.zipRight(supervised(pool, cleaning(pool)), supervised(pool, replenishing(pool)))
+export const start = (pool: Interpreter): Effect.Effect<void, never, Scope.Scope> => {
+  const { shouldEvict } = pool.settings
+  const rounds = [
+    cleaning(pool),
+    replenishing(pool),
+    ...(shouldEvict === undefined ? [] : [evicting(pool, shouldEvict)])
+  ]
+  return Effect.forEach(rounds, (round) => supervised(pool, round), { discard: true })
+}
 
 const supervised = (pool: Interpreter, round: Effect.Effect<unknown>): Effect.Effect<void, never, Scope.Scope> =>
   round.pipe(
@@ -30,23 +38,19 @@ const supervised = (pool: Interpreter, round: Effect.Effect<unknown>): Effect.Ef
 
 const pause = (pool: Interpreter): Effect.Effect<void> => Effect.sleep(Duration.millis(pool.settings.cleanupInterval))
 
-/** Closes what is stale, and what `shouldEvict` says. */
-const cleaning = (pool: Interpreter): Effect.Effect<unknown> => {
-  const round = Effect.suspend(() => {
-    pool.decide((now, out) => Upkeep.cleanup(pool.state, now, out))
-    return pool.settings.shouldEvict === undefined ? Effect.void : Evicting.ask(pool, pool.settings.shouldEvict)
-  })
-  return Effect.zipRight(untilNeeded(pool), round).pipe(
-    Effect.repeat(Schedule.spaced(Duration.millis(pool.settings.cleanupInterval)))
-  )
-}
+/** Closes what is stale. */
+const cleaning = (pool: Interpreter): Effect.Effect<unknown> =>
+  Effect.zipRight(
+    until(pool, () => (pool.state.idle.size > 0 ? Effect.void : undefined)),
+    Effect.sync(() => pool.decide((now, out) => Upkeep.cleanup(pool.state, now, out)))
+  ).pipe(Effect.repeat(Schedule.spaced(Duration.millis(pool.settings.cleanupInterval))))
 
-/** Ends when there is something to look after: an idle connection, or any if there is a rule of the user's own. */
-const untilNeeded = (pool: Interpreter): Effect.Effect<void> =>
-  until(pool, () => {
-    const watched = pool.settings.shouldEvict === undefined ? pool.state.idle.size : pool.state.open
-    return watched > 0 ? Effect.void : undefined
-  })
+/** Asks the user's own rule. In a fiber of its own, because it may take its time. */
+const evicting = (pool: Interpreter, shouldEvict: ShouldEvict): Effect.Effect<unknown> =>
+  Effect.zipRight(
+    until(pool, () => (pool.state.open > 0 ? Effect.void : undefined)),
+    Effect.zipRight(pause(pool), Evicting.ask(pool, shouldEvict))
+  )
 
 /** Opens what `minIdlePerHost` asks for, after failures with ever longer pauses. */
 const replenishing = (pool: Interpreter): Effect.Effect<unknown> =>
