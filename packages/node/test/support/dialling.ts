@@ -117,3 +117,9 @@ export const turnUntil = (holds: () => boolean): Effect.Effect<void> =>
     }
     look()
   })
+
+/** Lets the event loop turn so many times. */
+export const turns = (count: number): Effect.Effect<void> => {
+  let left = count
+  return turnUntil(() => left-- <= 0)
+}
