@@ -1,142 +1,205 @@
 /**
- * An interruption may come at any moment: nothing is left on lease, in line or under way, and nobody starves.
+ * Interrupted wherever it may wait: what each operation leaves behind at each of its suspension points. The table says
+ * what becomes of the connections, in the order of opening: `open` ones are idle in the pool, the others were closed for
+ * the reason named. `none`: the operation does not wait there.
+ *
+ * What must hold in every cell: the request is no longer in line when the interruption has ended; in the end nothing is
+ * on lease, dialled or waited for, no limit in time runs on, no socket is open that is not idle; and the next request is
+ * served.
  */
 
 import { assert, describe, it } from "@effect/vitest"
-import { ConnectionPool, Lease } from "@hotaru/pool"
-import { FakeNetwork, Sweep } from "@hotaru/testing"
+import { type Connection, type ConnectionPool, Lease, type PoolConfig } from "@hotaru/pool"
+import type { FakeNetwork, FakeSocket } from "@hotaru/testing"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { a, ask, onPool } from "./support/stories.js"
+import * as Fiber from "effect/Fiber"
+import { assertNothingLeft, type During, type Operation, operations } from "./support/interruption.js"
+import { counts, fates } from "./support/peers.js"
+import { a, ask, exchange, type Here, onPool, socketOf } from "./support/stories.js"
 
-type Operation = (pool: ConnectionPool.ConnectionPoolShape) => Effect.Effect<unknown, unknown>
+const open = ["open"]
+const none = undefined
 
-const operations: ReadonlyArray<readonly [string, Operation]> = [
-  ["acquire", (pool) => Effect.scoped(pool.acquire(a))],
-  ["use", (pool) => pool.use(a, () => Effect.yieldNow())],
-  [
-    "lease in a mask",
-    (pool) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(restore(pool.lease(a)), (lease) =>
-          Effect.matchCauseEffect(restore(Effect.yieldNow()), {
-            onFailure: (cause) =>
-              Effect.zipRight(
-                Effect.sync(() => lease.settle(Lease.Broken("test"))),
-                Effect.failCause(cause)
-              ),
-            onSuccess: () => Effect.sync(() => lease.settle(Lease.Reusable()))
-          })
+type Fates = ReadonlyArray<string> | typeof none
+
+/** A suspension point: how it is reached, and what there is after it. */
+interface Point {
+  readonly fates: Readonly<Record<Operation, Fates>>
+  readonly config?: Partial<PoolConfig.PoolConfig>
+  readonly network?: FakeNetwork.FakeNetworkOptions
+  /** Before the operation begins. */
+  readonly before?: (here: Here) => Effect.Effect<void>
+  /** What it does with the connection it gets. */
+  readonly during?: (pool: ConnectionPool.ConnectionPoolShape) => During
+  /** Whether it has a connection at that point, and how many are in line. */
+  readonly there: { readonly active: number; readonly waiting: number }
+  /** In the very turn of the interruption, before it. */
+  readonly turn?: (here: Here) => void
+  /** What was held up so that the point could be reached goes on. */
+  readonly after?: (here: Here) => void
+}
+
+let holder: Lease.Lease
+
+/** The host's only connection is on lease. */
+const taken = ({ network, pool, story }: Here) =>
+  Effect.gen(function* () {
+    network.autoAccept()
+    const asked = ask(pool, a)
+    yield* story.settle
+    network.park()
+    holder = asked.held
+  })
+
+/** An idle connection. */
+const idle = (here: Here) => Effect.map(taken(here), () => holder.settle(Lease.Reusable()))
+
+/** An idle connection whose last byte was read in this very turn. */
+const unrested = (here: Here) =>
+  Effect.gen(function* () {
+    yield* taken(here)
+    exchange(holder, here.network)
+    holder.settle(Lease.Reusable())
+  })
+
+const socket = ({ network }: Here): FakeSocket.FakeSocket => socketOf(holder, network)
+const lastDial = ({ network }: Here) => network.dials.at(-1) as FakeNetwork.FakeDial
+
+const never: During = () => Effect.never
+
+const points: Readonly<Record<string, Point>> = {
+  "in line behind a lease": {
+    fates: { acquire: open, use: open, lease: open, retry: none },
+    config: { maxConnectionsPerHost: 1 },
+    before: taken,
+    there: { active: 1, waiting: 1 },
+    after: () => holder.settle(Lease.Reusable())
+  },
+  "in line for its dial, which succeeds later": {
+    fates: { acquire: open, use: open, lease: open, retry: none },
+    there: { active: 0, waiting: 1 },
+    after: (here) => void lastDial(here).succeed()
+  },
+  "in line for its dial, which fails later": {
+    fates: { acquire: [], use: [], lease: [], retry: none },
+    there: { active: 0, waiting: 1 },
+    after: (here) => lastDial(here).fail()
+  },
+  "in line to be sent again on a fresh connection": {
+    fates: { acquire: none, use: none, lease: none, retry: ["Stale", "open"] },
+    before: idle,
+    there: { active: 0, waiting: 1 },
+    after: (here) => void lastDial(here).succeed()
+  },
+  "in line to be sent again before another who waits": {
+    fates: { acquire: none, use: none, lease: none, retry: ["Stale", "open"] },
+    config: { maxConnectionsPerHost: 1 },
+    before: idle,
+    there: { active: 0, waiting: 2 },
+    after: (here) => void lastDial(here).succeed()
+  },
+  "in the turn in which another's lease is settled and passes on to it": {
+    fates: { acquire: open, use: open, lease: open, retry: none },
+    config: { maxConnectionsPerHost: 1 },
+    before: taken,
+    there: { active: 1, waiting: 1 },
+    turn: () => holder.settle(Lease.Reusable())
+  },
+  "in the turn in which its dial succeeds": {
+    fates: { acquire: open, use: open, lease: open, retry: none },
+    there: { active: 0, waiting: 1 },
+    turn: (here) => void lastDial(here).succeed()
+  },
+  "in the turn in which its dial fails": {
+    fates: { acquire: [], use: [], lease: [], retry: none },
+    there: { active: 0, waiting: 1 },
+    turn: (here) => lastDial(here).fail()
+  },
+  "in the turn in which its fresh connection opens": {
+    fates: { acquire: none, use: none, lease: none, retry: ["Stale", "open"] },
+    before: idle,
+    there: { active: 0, waiting: 1 },
+    turn: (here) => void lastDial(here).succeed()
+  },
+  "while its connection rests": {
+    fates: { acquire: open, use: open, lease: none, retry: none },
+    network: { manualTurns: true },
+    before: unrested,
+    there: { active: 1, waiting: 0 }
+  },
+  "while its connection rests, in the turn in which that ends": {
+    fates: { acquire: ["PeerClosed"], use: ["PeerClosed"], lease: none, retry: none },
+    network: { manualTurns: true },
+    before: unrested,
+    there: { active: 1, waiting: 0 },
+    turn: (here) => socket(here).end()
+  },
+  "in line again, because its connection ended while it rested": {
+    fates: { acquire: ["PeerClosed", "open"], use: ["PeerClosed", "open"], lease: none, retry: none },
+    before: (here) => Effect.map(unrested(here), () => socket(here).endLater()),
+    there: { active: 0, waiting: 1 },
+    after: (here) => void lastDial(here).succeed()
+  },
+  "with a connection that nobody has touched": {
+    fates: { acquire: ["UseFailed"], use: ["UseFailed"], lease: ["Interrupted"], retry: none },
+    before: idle,
+    there: { active: 1, waiting: 0 }
+  },
+  "with a connection on which something was written": {
+    fates: { acquire: ["UseFailed"], use: ["UseFailed"], lease: ["Interrupted"], retry: none },
+    before: idle,
+    during: () => (connection) =>
+      Effect.zipRight(
+        Effect.sync(() => connection.write("half a request")),
+        Effect.never
+      ),
+    there: { active: 1, waiting: 0 }
+  },
+  "after it has settled its connection as reusable": {
+    fates: { acquire: open, use: open, lease: none, retry: none },
+    before: idle,
+    during: (pool) => (connection: Connection.Connection) =>
+      Effect.zipRight(pool.settle(connection, Lease.Reusable()), Effect.never),
+    there: { active: 0, waiting: 0 }
+  }
+}
+
+describe("A request on the pool, interrupted", () => {
+  for (const [point, cell] of Object.entries(points)) {
+    for (const operation of Object.keys(operations) as Array<Operation>) {
+      const expected = cell.fates[operation]
+      if (expected === none) continue
+      it.effect(`${point}: ${operation} leaves ${expected.join(", ") || "no connection"}`, () =>
+        onPool(
+          cell.config ?? {},
+          function* (here) {
+            const { network, pool, story } = here
+            yield* (cell.before ?? (() => Effect.void))(here)
+            const during = cell.during?.(pool) ?? never
+            const fiber = yield* Effect.fork(operations[operation](pool, during))
+            yield* network.settle
+            const other = cell.there.waiting === 2 ? ask(pool, a) : undefined
+            const reached = yield* counts(pool)
+            assert.deepInclude(reached, cell.there, "the point was reached")
+            assert.isNull(fiber.unsafePoll())
+            cell.turn?.(here)
+            const exit = yield* Fiber.interrupt(fiber)
+            assert.isTrue(Exit.isInterrupted(exit))
+            assert.strictEqual((yield* pool.stats).pendingAcquires, other === undefined ? 0 : 1)
+            cell.after?.(here)
+            yield* story.settle
+            other?.held.settle(Lease.Reusable())
+            yield* network.poll
+            assert.deepStrictEqual(
+              fates(network).map((fate) => fate ?? "open"),
+              expected
+            )
+            yield* assertNothingLeft(pool)
+          },
+          cell.network ?? {}
         )
-      )
-  ],
-  ["warm", (pool) => pool.warm(a, 1)]
-]
-
-const budget = { budgets: Sweep.range(16, 64, 4), delays: Sweep.range(0, 20, 2), steps: Sweep.range(0, 30, 6) }
-
-describe("Interrupted at every moment", () => {
-  for (const [name, operation] of operations.filter(([name]) => name !== "lease in a mask")) {
-    for (const state of ["a dial", "an idle connection", "a connection that comes back"] as const) {
-      it.effect(
-        `${name}, on ${state}, leaves nothing behind`,
-        () =>
-          Effect.gen(function* () {
-            const trial = Effect.gen(function* () {
-              const network = yield* FakeNetwork.FakeNetwork
-              network.autoAccept()
-              const pool = yield* ConnectionPool.make({ maxConnectionsPerHost: 1, drainTimeout: 0, lifetimeJitter: 0 })
-              if (state !== "a dial") {
-                const lease = yield* Effect.orDie(pool.lease(a))
-                if (state === "an idle connection") lease.settle(Lease.Reusable())
-                else queueMicrotask(() => queueMicrotask(() => queueMicrotask(() => lease.settle(Lease.Reusable()))))
-              }
-              const leaks = Effect.gen(function* () {
-                yield* network.settle
-                const stats = yield* pool.stats
-                const found: Array<string> = []
-                if (stats.activeConnections > 0) found.push(`${stats.activeConnections} on lease`)
-                if (stats.pendingAcquires > 0) found.push(`${stats.pendingAcquires} in line`)
-                if (stats.openingConnections > 0) found.push(`${stats.openingConnections} dials`)
-                // Nobody starves: the next request is served.
-                const next = ask(pool, a)
-                yield* network.settle
-                if (next.lease === undefined) found.push("the next request starves")
-                next.lease?.settle(Lease.Reusable())
-                return found
-              })
-              return { operation: operation(pool), leaks }
-            })
-            const report = yield* Sweep.check(trial, budget).pipe(Effect.provide(FakeNetwork.layer))
-            assert.isAbove(report.timings, 500)
-          }),
-        60_000
       )
     }
   }
-
-  for (const [name, operation] of operations) {
-    it.effect(`${name}, while it waits for a dial: the line is empty, and the dial is kept`, () =>
-      onPool({}, function* ({ pool, story }) {
-        yield* story.start(name, operation(pool))
-        const dial = yield* story.expectDial()
-        yield* story.interrupt(name)
-        assert.strictEqual((yield* pool.stats).pendingAcquires, 0)
-        yield* story.dialSucceeds(dial)
-        assert.strictEqual((yield* pool.stats).pooledConnections, 1)
-      })
-    )
-
-    it.effect(`${name}, in the turn in which its dial ends: the connection is kept`, () =>
-      onPool({}, function* ({ network, pool, story }) {
-        const fiber = yield* Effect.fork(operation(pool))
-        const dial = yield* story.expectDial()
-        dial.succeed()
-        fiber.unsafeInterruptAsFork(fiber.id())
-        yield* story.settle
-        const stats = yield* pool.stats
-        assert.deepStrictEqual([stats.activeConnections, stats.pooledConnections, network.open.length], [0, 1, 1])
-      })
-    )
-  }
-
-  it.effect(
-    "a thousand that come and go at random leave the books balanced",
-    () =>
-      onPool({ maxConnectionsPerHost: 4, maxIdlePerHost: 2 }, function* ({ network, pool, story }) {
-        network.autoAccept()
-        let seed = 7
-        const random = (n: number) => {
-          seed = (seed * 1103515245 + 12345) % 2147483648
-          return seed % n
-        }
-        for (let round = 0; round < 50; round++) {
-          const fibers = yield* Effect.forEach(Array.from({ length: 20 }), () =>
-            Effect.fork(
-              pool.use(a, (connection) =>
-                Effect.repeatN(
-                  Effect.zipRight(
-                    Effect.sync(() => connection.write("x")),
-                    Effect.yieldNow()
-                  ),
-                  random(5)
-                )
-              )
-            )
-          )
-          for (const fiber of fibers) {
-            for (let i = random(4); i > 0; i--) yield* Effect.yieldNow()
-            if (random(2) === 0) fiber.unsafeInterruptAsFork(fiber.id())
-          }
-          yield* story.settle
-          assert.isTrue(fibers.every((fiber) => fiber.unsafePoll() !== null))
-        }
-        const stats = yield* pool.stats
-        assert.deepStrictEqual([stats.activeConnections, stats.pendingAcquires, stats.openingConnections], [0, 0, 0])
-        assert.strictEqual(network.open.length, stats.pooledConnections)
-        assert.isAtMost(network.maxOpen(a), 4)
-        assert.isTrue(Exit.isSuccess(yield* Effect.exit(pool.use(a, () => Effect.void))))
-      }),
-    60_000
-  )
 })
