@@ -11,8 +11,8 @@ export interface Effort {
 
 export type Measure = (effort: Effort) => Effect.Effect<ReadonlyArray<Finding>, never, Scope.Scope>
 
-/** As many operations a round as are said for a full measurement; far fewer in fewer rounds for a rough one. */
+/** Rounds of a fifth of that many operations each; far less of both if a rough answer will do. */
 export const rounds = ({ quick }: Effort, operations: number): Rounds =>
   quick
     ? { warmUp: Math.ceil(operations / 8), operations: Math.ceil(operations / 20), rounds: 5 }
-    : { warmUp: operations, operations, rounds: 11 }
+    : { warmUp: Math.ceil(operations / 2), operations: Math.ceil(operations / 5), rounds: 9 }

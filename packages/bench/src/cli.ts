@@ -9,7 +9,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { bundle } from "./bundle.js"
 import * as Children from "./children.js"
-import { isMissed, summary } from "./findings.js"
+import { type Finding, isMissed, summary } from "./findings.js"
 import { type Name, names, titles } from "./measures/names.js"
 
 /** Everything was measured, but some figure is over its bound. */
@@ -43,10 +43,14 @@ const bench = Effect.fnUntraced(function* ({ check, only, quick }: Choices) {
   const wanted = only.length === 0 ? names : names.filter((name) => only.includes(name))
   // One after the other: they would be in each other's way.
   const findings = yield* Effect.forEach(wanted, (name) => Children.run(path, name, { quick }))
-  const all = findings.flat()
-  yield* Console.log(["", "In short, and what each figure may be at most:", ...summary(all)].join("\n"))
-  const bound = all.filter(({ atMost }) => atMost !== undefined)
-  const missed = all.filter(isMissed)
+  yield* conclude(findings.flat(), check)
+})
+
+/** The summary; and a failure, if bounds count and one is missed. */
+export const conclude = Effect.fnUntraced(function* (findings: ReadonlyArray<Finding>, check: boolean) {
+  yield* Console.log(["", "In short, and what each figure may be at most:", ...summary(findings)].join("\n"))
+  const bound = findings.filter(({ atMost }) => atMost !== undefined)
+  const missed = findings.filter(isMissed)
   if (check && missed.length > 0) return yield* new BoundsMissed({ missed: missed.length, of: bound.length })
 })
 

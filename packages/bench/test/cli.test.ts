@@ -1,0 +1,67 @@
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import { assert, describe, it } from "@effect/vitest"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Cli from "../src/cli.js"
+import { names } from "../src/measures/names.js"
+
+/** What the program says, line by line. */
+const listening = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const said: Array<string> = []
+    const console = yield* Console.consoleWith(Effect.succeed)
+    const log = (...texts: ReadonlyArray<unknown>) => Effect.sync(() => void said.push(texts.join(" ")))
+    const unsafe = { ...console.unsafe, log: (...texts: ReadonlyArray<unknown>) => void said.push(texts.join(" ")) }
+    const exit = yield* Effect.exit(Console.withConsole(effect, { ...console, log, unsafe }))
+    return { exit, said: said.join("\n") }
+  })
+
+const main = (...args: ReadonlyArray<string>) =>
+  Effect.provide(listening(Cli.main(["node", "bench", ...args])), NodeContext.layer)
+
+const failure = (...args: ReadonlyArray<string>) =>
+  Effect.map(Effect.flip(Effect.provide(Cli.main(["node", "bench", ...args]), NodeContext.layer)), Cli.oneLine)
+
+// None of these comes to measuring: it would take minutes.
+describe("the command line", () => {
+  it.live("an argument that it does not know is an error that names it", () =>
+    Effect.gen(function* () {
+      assert.match(yield* failure("--quik"), /--quik/)
+      assert.match(yield* failure("--quick", "--faster"), /--faster/)
+      assert.match(yield* failure("--quick", "pool"), /pool/)
+    })
+  )
+
+  it.live("a measure that it does not know is an error that names those it knows", () =>
+    Effect.gen(function* () {
+      const line = yield* failure("--only", "everything")
+      for (const name of names) assert.include(line, name)
+      assert.notInclude(line, "\n")
+    })
+  )
+
+  it.live("--help tells every option and every measure", () =>
+    Effect.gen(function* () {
+      const { exit, said } = yield* main("--help")
+      assert.strictEqual(exit._tag, "Success")
+      for (const word of ["--quick", "--check", "--only", ...names]) assert.include(said, word)
+    })
+  )
+
+  it.effect("a bound that is missed is a failure only where bounds are checked", () =>
+    Effect.gen(function* () {
+      const findings = [
+        { what: "quick enough", figure: 0.2, unit: "times", atMost: 0.25 },
+        { what: "too slow", figure: 0.3, unit: "times", atMost: 0.25 },
+        { what: "of interest", figure: 9, unit: "times", atMost: undefined }
+      ] as const
+      const unchecked = yield* listening(Cli.conclude(findings, false))
+      assert.strictEqual(unchecked.exit._tag, "Success")
+      assert.include(unchecked.said, "MISSED")
+      const { exit } = yield* listening(Effect.flip(Cli.conclude(findings, true)))
+      assert.strictEqual(exit._tag === "Success" ? exit.value.message : undefined, "1 of 2 bounds missed.")
+      const met = yield* listening(Cli.conclude([findings[0], findings[2]], true))
+      assert.strictEqual(met.exit._tag, "Success")
+    })
+  )
+})

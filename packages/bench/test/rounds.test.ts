@@ -1,0 +1,119 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { inFibers, inPromises, inSequence } from "../src/contestants.js"
+import * as Fakes from "../src/fakes.js"
+import { stopwatch } from "../src/latencies.js"
+import { measure, measureBoth, median, named, ratio } from "../src/rounds.js"
+import { inCallbacks } from "../src/workers.js"
+
+describe("rounds", () => {
+  it("the median of an even number of figures lies between the two in the middle", () => {
+    assert.strictEqual(median([9, 1, 3]), 3)
+    assert.strictEqual(median([4, 1, 3, 100]), 3.5)
+    assert.isNaN(median([]))
+  })
+
+  it("a ratio is taken within each round: what slows a whole round down does not count", () => {
+    const ours = { name: "ours", perRound: [1, 10, 100] }
+    const theirs = { name: "theirs", perRound: [2, 20, 50] }
+    assert.strictEqual(ratio(ours, theirs), 0.5)
+  })
+
+  it("nobody is compared with somebody who is not there", () => {
+    assert.throws(() => named([{ name: "ours", perRound: [1] }], "theirs"), /theirs/)
+  })
+
+  it.effect("everybody warms up, then has one turn a round, and not always after the same neighbour", () =>
+    Effect.gen(function* () {
+      const turns: Array<string> = []
+      const contestant = (name: string) => ({
+        name,
+        prepare: Effect.sync(() => turns.push(`(${name})`)),
+        run: (operations: number) => Effect.sync(() => turns.push(`${name}${operations}`))
+      })
+      const contestants = ["a", "b"]
+        .map(contestant)
+        .map((one) => ({ ...one, run: (n: number) => Effect.asVoid(one.run(n)) }))
+      const figures = yield* measure(
+        contestants.map((one) => ({ ...one, prepare: Effect.asVoid(one.prepare) })),
+        { warmUp: 7, operations: 5, rounds: 2 }
+      )
+      assert.strictEqual(turns.join(" "), "(a) a7 (b) b7 (a) a5 (b) b5 (b) b5 (a) a5")
+      assert.deepStrictEqual(
+        figures.map(({ name, perRound }) => [name, perRound.length]),
+        [
+          ["a", 2],
+          ["b", 2]
+        ]
+      )
+    })
+  )
+
+  it.effect("a turn's latency knows nothing of what was before", () =>
+    Effect.gen(function* () {
+      let since: Array<number> = []
+      const contestant = {
+        name: "a",
+        run: (operations: number) => Effect.sync(() => void since.push(operations)),
+        latency: () => {
+          const taken = since
+          since = []
+          return median(taken)
+        }
+      }
+      const { latency } = yield* measureBoth([contestant], { warmUp: 7, operations: 5, rounds: 2 })
+      assert.deepStrictEqual(named(latency, "a").perRound, [5, 5])
+    })
+  )
+
+  it.effect("a stopwatch forgets what it has told", () =>
+    Effect.gen(function* () {
+      const watch = stopwatch()
+      assert.strictEqual(yield* watch.timed(Effect.succeed("an answer")), "an answer")
+      assert.strictEqual(yield* Effect.promise(() => watch.timedPromise(async () => "an answer")), "an answer")
+      assert.isAtLeast(watch.take(), 0)
+      assert.isNaN(watch.take())
+    })
+  )
+
+  it.effect("a contestant who tells no latency is not in that table", () =>
+    Effect.map(
+      measureBoth([inSequence("a", Effect.void)], { warmUp: 1, operations: 1, rounds: 1 }),
+      ({ cpu, latency }) => assert.deepStrictEqual([cpu.length, latency.length], [1, 0])
+    )
+  )
+})
+
+describe("contestants", () => {
+  const counted = (contestantOf: (count: () => void) => ReturnType<typeof inSequence>, operations: number) =>
+    Effect.suspend(() => {
+      let count = 0
+      return Effect.map(contestantOf(() => count++).run(operations), () => count)
+    })
+
+  it.effect("run as many operations as they are told", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* counted((count) => inSequence("a", Effect.sync(count)), 100), 100)
+      assert.strictEqual(yield* counted((count) => inFibers(50)("a", Effect.sync(count)), 100), 100)
+      assert.strictEqual(yield* counted((count) => inPromises(50)("a", async () => count()), 100), 100)
+    })
+  )
+
+  it.scoped("without fibers each operation is one lease, and no more connections are open than may be", () =>
+    Effect.gen(function* () {
+      const pool = yield* Fakes.pool({ maxConnectionsPerHost: 3 })
+      yield* inCallbacks("a", pool, Fakes.key("a.test"), 10).run(200)
+      const { created, hits, misses, pooledConnections } = yield* pool.stats
+      assert.strictEqual(hits + misses, 200)
+      assert.deepStrictEqual([created, pooledConnections], [3, 3])
+    })
+  )
+
+  it.scoped("a pool that cannot be filled is no pool to measure", () =>
+    Effect.gen(function* () {
+      const pool = yield* Fakes.pool({ maxIdlePerHost: 2 })
+      const exit = yield* Effect.exit(Fakes.fill(pool, [Fakes.key("a.test")], 3))
+      assert.isTrue(exit._tag === "Failure")
+    })
+  )
+})
