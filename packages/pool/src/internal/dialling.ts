@@ -106,8 +106,8 @@ const unavailable = (
   host.wanted = 0
   if (host.dials.size === 0) dismissThose(state, host.freshWaiters, dial, error, now, out)
   if (host.places === 0) dismissThose(state, host.waiters, dial, error, now, out)
-  if (host.places === 0 || (host.dials.size === 0 && host.freshWaiters.size > 0)) review(state, host)
-  else state.wanting.remove(host)
+  review(state, host)
+  if (host.places > 0 && (host.dials.size > 0 || host.freshWaiters.size === 0)) state.wanting.remove(host)
   forgetIfEmpty(state, host, out)
   serve(state, now, out)
 }

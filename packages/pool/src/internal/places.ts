@@ -47,8 +47,8 @@ export const serve = (state: PoolState, now: number, out: Commands): void => {
     }
     const full = state.open + state.opening >= state.settings.maxConnections
     if (full && host.waiting <= host.dials.size) {
-      // A place is given up for a request, never to warm another host up.
-      host.wanted = 0
+      // A place is given up for a request, never to warm another host up: what is open or opening is all it gets.
+      host.wanted = host.dials.size > 0 ? Math.min(host.wanted, host.places) : 0
       state.wanting.remove(host)
       forgetIfEmpty(state, host, out)
       continue

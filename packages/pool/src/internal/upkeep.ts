@@ -89,18 +89,24 @@ export const warm = (state: PoolState, host: HostRecord, n: number, now: number,
   const { maxConnections, maxIdle, pooling } = host.settings
   // Those on lease now take no place among the idle ones.
   const target = pooling && state.takesRequests ? Math.min(n, maxConnections, host.active + maxIdle) : 0
+  want(state, host, target, now, out)
+  return target
+}
+
+const want = (state: PoolState, host: HostRecord, target: number, now: number, out: Commands): void => {
   host.wanted = target > host.entries.size ? Math.max(host.wanted, target) : host.wanted
   review(state, host)
   serve(state, now, out)
   forgetIfEmpty(state, host, out)
-  return target
 }
 
 /** Sees to it that hosts have the idle connections they should always have, where a dial for nobody may begin. */
 export const replenish = (state: PoolState, now: number, out: Commands): void => {
   for (const host of [...state.lacking]) {
     if (host.health.unwaitedDialAt > now) continue
-    warm(state, host, host.active + host.settings.minIdle, now, out)
+    const { maxConnections, maxIdle, minIdle } = host.settings
+    // Requests in line take theirs first.
+    want(state, host, Math.min(host.active + host.waiting + Math.min(minIdle, maxIdle), maxConnections), now, out)
     // The limits leave no place for them.
     if (state.lacking.has(host)) host.health.postpone(now)
   }
