@@ -42,7 +42,10 @@ const askAbout = (pool: Interpreter, shouldEvict: ShouldEvict, entry: Entry): Ef
         return Effect.succeed(true)
       }
     )
-  }).pipe(Effect.catchAllDefect((defect) => Effect.as(Effect.logError(`shouldEvict died ${where}`, defect), true)))
+  }).pipe(
+    // A rule that interrupts itself too. Where it is this fiber that is interrupted, nothing is caught.
+    Effect.catchAllCause((cause) => Effect.as(Effect.logError(`shouldEvict died ${where}`, cause), true))
+  )
 }
 
 const infoOf = (entry: Entry, now: number): ConnectionInfo => ({
