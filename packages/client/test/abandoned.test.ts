@@ -141,7 +141,7 @@ describe("a body whose reader stops before its end", () => {
     }).pipe(serving)
   )
 
-  it.effect("without a length is drained up to a bound of bytes", () =>
+  it.effect("without a length is drained up to a bound of bytes (golang/go#77370)", () =>
     Effect.gen(function* () {
       const { response, socket } = yield* headOf("chunked")
       socket.send(chunk("first"))

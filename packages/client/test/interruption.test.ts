@@ -154,7 +154,7 @@ describe("an interruption of a reader, at any step of its way to the wait, leave
 })
 
 describe("an interruption", () => {
-  it.effect("in line leaves the line; its place is taken by the next", () =>
+  it.effect("in line leaves the line; its place is taken by the next (encode/httpcore#1093)", () =>
     Effect.gen(function* () {
       const network = yield* FakeNetwork.FakeNetwork
       const first = yield* Effect.fork(execute(get("/1")))

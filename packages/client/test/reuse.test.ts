@@ -137,7 +137,7 @@ describe("a connection", () => {
     )
   }
 
-  it.effect("whose server says how long it stays idle is not used in the last second of it", () =>
+  it.effect("whose server says how long it stays idle is not used in the last second of it (nodejs/node#35526)", () =>
     Effect.gen(function* () {
       const network = yield* FakeNetwork.FakeNetwork
       const adjust = (millis: number) =>

@@ -208,7 +208,7 @@ describe("Every departure frees its place for a request that waits at the limit 
 
 describe("An empty host is forgotten", () => {
   it.effect(
-    "ten thousand hosts, visited once each: no key stays, and the total was never exceeded",
+    "ten thousand hosts, visited once each: no key stays, and the total was never exceeded (nodejs/undici#4424)",
     () =>
       onOpenNetwork({ maxConnections: 100 }, function* ({ network, pool }) {
         for (let i = 0; i < 10_000; i++) {

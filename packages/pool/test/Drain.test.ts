@@ -39,7 +39,7 @@ describe("Drain, asked for", () => {
     })
   )
 
-  it.effect("what is still busy when the time is over is closed, and its holder is told", () =>
+  it.effect("what is still busy when the time is over is closed, and its holder is told (Effect-TS/effect#6485)", () =>
     onOpenNetwork({ drainTimeout: "10 seconds" }, function* ({ network, pool, story }) {
       const told: Array<unknown> = []
       const waitsForBytes = pool.use(a, (connection) =>

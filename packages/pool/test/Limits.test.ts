@@ -37,7 +37,7 @@ describe("Limits on connections", () => {
     })
   )
 
-  it.effect("all hosts together never have more than the total, whatever happens", () =>
+  it.effect("all hosts together never have more than the total, whatever happens (hyperium/hyper#2236)", () =>
     onOpenNetwork({ maxConnections: 4, maxConnectionsPerHost: 3 }, function* ({ network, pool, story }) {
       const keys = [a, b, c, keyOf("d.test")]
       const asked = Array.from({ length: 40 }, (_, i) => ask(pool, keys[i % keys.length] as typeof a))

@@ -174,7 +174,7 @@ describe("Late binding", () => {
     })
   )
 
-  it.effect("a connection that nobody waits for is bounded in time like any dial", () =>
+  it.effect("a connection that nobody waits for is bounded in time like any dial (golang/go#76784)", () =>
     onPool({ connectionTimeout: "5 seconds" }, function* ({ pool, story }) {
       const leaver = ask(pool, a)
       const dial = yield* story.expectDial()

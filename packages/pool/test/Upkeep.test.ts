@@ -76,30 +76,32 @@ describe("Age", () => {
     })
   )
 
-  it.effect("each lifetime is shortened by its own share of the jitter, and never by more than the share", () =>
-    Effect.gen(function* () {
-      const network = yield* FakeNetwork.FakeNetwork
-      const pool = yield* ConnectionPool.make({
-        maxLifetime: "100 seconds",
-        lifetimeJitter: 0.1,
-        cleanupInterval: "1 second",
-        idleTimeout: never,
-        maxIdlePerHost: 100
-      })
-      network.autoAccept()
-      const leases: Array<Lease.Lease> = []
-      for (let i = 0; i < 50; i++) leases.push(yield* pool.lease(a))
-      for (const lease of leases) ping(lease)
-      yield* TestClock.adjust("89 seconds")
-      assert.strictEqual(network.open.length, 50)
-      const left: Array<number> = []
-      for (let i = 0; i < 11; i++) {
-        yield* TestClock.adjust("1 second")
-        left.push(network.open.length)
-      }
-      assert.isAbove(new Set(left).size, 5, `they end at different times: ${left}`)
-      assert.strictEqual(left[left.length - 1], 0)
-    }).pipe(Effect.scoped, Effect.withRandom(Random.make("jitter")), Effect.provide(FakeNetwork.layer))
+  it.effect(
+    "each lifetime is shortened by its own share of the jitter, and never by more than the share (golang/go#23427)",
+    () =>
+      Effect.gen(function* () {
+        const network = yield* FakeNetwork.FakeNetwork
+        const pool = yield* ConnectionPool.make({
+          maxLifetime: "100 seconds",
+          lifetimeJitter: 0.1,
+          cleanupInterval: "1 second",
+          idleTimeout: never,
+          maxIdlePerHost: 100
+        })
+        network.autoAccept()
+        const leases: Array<Lease.Lease> = []
+        for (let i = 0; i < 50; i++) leases.push(yield* pool.lease(a))
+        for (const lease of leases) ping(lease)
+        yield* TestClock.adjust("89 seconds")
+        assert.strictEqual(network.open.length, 50)
+        const left: Array<number> = []
+        for (let i = 0; i < 11; i++) {
+          yield* TestClock.adjust("1 second")
+          left.push(network.open.length)
+        }
+        assert.isAbove(new Set(left).size, 5, `they end at different times: ${left}`)
+        assert.strictEqual(left[left.length - 1], 0)
+      }).pipe(Effect.scoped, Effect.withRandom(Random.make("jitter")), Effect.provide(FakeNetwork.layer))
   )
 
   it.effect("with a jitter of nothing all lifetimes are whole", () =>
@@ -386,7 +388,7 @@ describe("Warm", () => {
 })
 
 describe("minIdlePerHost", () => {
-  it.effect("a host that was asked for keeps so many idle, beside those on lease", () =>
+  it.effect("a host that was asked for keeps so many idle, beside those on lease (nodejs/undici#317)", () =>
     onOpenNetwork({ minIdlePerHost: 2, maxIdlePerHost: 3, cleanupInterval: "1 second" }, function* ({ network, pool }) {
       for (let i = 0; i < 4; i++) yield* pool.lease(a)
       yield* TestClock.adjust("2 seconds")
