@@ -78,16 +78,15 @@ const emptyHost: Effect.Effect<number> = Effect.scoped(
   Effect.gen(function* () {
     const pool = yield* Fakes.pool(Fakes.unbounded)
     yield* visit(pool, 0, visitors)
-    const early = yield* leastAfter(pool, [1, 2, 3])
-    const late = yield* leastAfter(pool, [4, 5, 6])
-    return (late - early) / (3 * visitors)
+    const early = yield* leastAfter(pool, [1, 2])
+    const late = yield* leastAfter(pool, [3, 4])
+    return (late - early) / (2 * visitors)
   })
 )
 
 export const heap: Measure = () =>
   Effect.gen(function* () {
     // Once for nothing: code is compiled and lists grow to their size.
-    yield* idle(1)
     yield* idle(pooled)
     const connection = yield* bare
     const ofOneHost = (yield* idle(1)) - connection
