@@ -147,7 +147,7 @@ describe("While the pool is suspended", () => {
       const { network, pool, story } = here
       give(yield* pool.lease(a))
       yield* story.settle
-      assert.strictEqual((yield* pool.stats).pooledConnections, 2)
+      assert.strictEqual((yield* pool.stats).pooledConnections, 3)
       yield* pool.suspend
       yield* pool.clear
       yield* TestClock.adjust("1 minute")
