@@ -8,48 +8,46 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import { type Breakage, notSentAgain, type Progress } from "./internal/progress.js"
 
-/**
- * Whose doing it is: what the caller passed or asked for, what the peer sent, or what happened in between.
- *
- * @since 0.1.0
- * @category models
- */
-export type Fault = "caller" | "peer" | "network"
-
-/**
- * How far an exchange got.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Progress {
-  /** Whether the connection had carried a request before this one. */
-  readonly reusedConnection: boolean
-  /** Bytes of the request given to the connection. */
-  readonly bytesWritten: number
-  /** Whether any byte of an answer had come. */
-  readonly responseStarted: boolean
+export {
   /**
-   * Whether the request can be sent again without being carried out twice: nothing of it was written, or its method is
-   * safe to repeat (GET, HEAD, OPTIONS, TRACE, or an `Idempotency-Key`) and so is its body.
+   * What is known of a connection that ended before its answer was complete.
+   *
+   * @since 0.1.0
+   * @category models
    */
-  readonly safeToRetry: boolean
-}
-
-/**
- * The progress of a request of which nothing was sent.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const nothingSent: Progress = {
-  reusedConnection: false,
-  bytesWritten: 0,
-  responseStarted: false,
-  // Sending it again is safe and pointless: whatever was wrong with it is still wrong.
-  safeToRetry: false
-}
+  type Breakage,
+  /**
+   * Whose doing it is: what the caller passed or asked for, what the peer sent, or what happened in between.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  type Fault,
+  /**
+   * The progress of a request of which nothing was sent.
+   *
+   * @since 0.1.0
+   * @category constructors
+   */
+  nothingSent,
+  /**
+   * How far an exchange got.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  type Progress,
+  /**
+   * Why a request that might have been sent again on a fresh connection was not: its host's retry budget is used up
+   * (`retryBudgetPerHost`), or the pool is closing.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  type RetryRefusal
+} from "./internal/progress.js"
 
 /**
  * The request may not be sent as it is: a method, target, header, length or body that HTTP/1.1 cannot carry or that
@@ -128,18 +126,29 @@ export class RequestBodyLength extends Data.TaggedError("RequestBodyLength")<
  * @category errors
  */
 export class ConnectionBroken extends Data.TaggedError("ConnectionBroken")<
-  Progress & {
-    readonly fault: "peer" | "network"
+  Breakage & {
     /** What was being waited for. */
     readonly during: "head" | "body"
-    readonly detail: string
-    readonly cause?: unknown
   }
 > {
   override get message(): string {
     const connection = this.reusedConnection ? "A reused connection" : "The connection"
     const started = this.responseStarted ? "after the answer had begun" : "without a byte of an answer"
-    return `${connection} broke ${started}, ${this.bytesWritten} bytes of the request written: ${this.detail}`
+    return `${connection} broke ${started}, ${this.bytesWritten} bytes of the request written: ${this.detail}${notSentAgain(this.retryRefused)}`
+  }
+}
+
+/**
+ * The connection ended or broke under the first request it carried, without having answered a byte: the peer accepts
+ * connections and closes them. A balancer without a server behind it does, and so does one that refuses us for a reason
+ * it does not give. Where the peer said why (a TLS alert), the cause is a `ConnectError` of phase `tls` instead.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ClosedBeforeUse extends Data.TaggedError("ClosedBeforeUse")<Breakage> {
+  override get message(): string {
+    return `The peer accepted the connection and closed it before it had answered anything, ${this.bytesWritten} bytes of the request written: ${this.detail}${notSentAgain(this.retryRefused)}`
   }
 }
 
@@ -277,6 +286,7 @@ export type ExchangeError =
   | RequestBodyFailed
   | RequestBodyLength
   | ConnectionBroken
+  | ClosedBeforeUse
   | MalformedResponse
   | LimitExceeded
   | ExchangeTimeout

@@ -30,7 +30,11 @@ export interface HttpSafety {
   readonly maxHeaders: number
   /** How much of a body is read before anybody asks for it; then the socket is paused. 64 KiB. */
   readonly readAhead: number
-  /** A body that nobody has begun to read for so long is abandoned. 30 seconds. */
+  /**
+   * A body that nobody has begun to read for so long is abandoned, and one that is read by `PooledHttpClient.pull` if
+   * so long passes between two calls. 30 seconds. Where requests wait for which there is no place, or the pool drains, a
+   * body that nobody has begun to read is abandoned after a second already, the longest unread first.
+   */
   readonly unreadBodyTimeout: Duration.DurationInput
   /** How much of an abandoned body is read and thrown away to save its connection. 256 KiB. */
   readonly bodyDrainBytes: number
@@ -44,6 +48,16 @@ export interface HttpSafety {
   readonly requestTimeout: Duration.DurationInput
   /** With `expect: 100-continue`: how long the body waits for the peer's word. 1 second. */
   readonly expectContinueTimeout: Duration.DurationInput
+  /**
+   * How long the request waits for a connection. Unset: the pool's `acquireTimeout`. There is no such override of the
+   * pool's `connectionTimeout`: a dial serves whoever is first in line when it ends, not the request that caused it.
+   */
+  readonly acquireTimeout?: Duration.DurationInput | undefined
+  /**
+   * After how long a silence TCP asks whether the peer is still there, while the request has its connection: zero or
+   * `"off"` is never. Unset: as the connector has set it.
+   */
+  readonly tcpKeepAlive?: Duration.DurationInput | "off" | undefined
   /** Methods that may be sent. Unset: all. */
   readonly allowedMethods: ReadonlyArray<string> | undefined
   /** Media types that are accepted, such as `application/json` or `text/*`; parameters are ignored. Unset: all. */

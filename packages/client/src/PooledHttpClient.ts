@@ -6,11 +6,10 @@
 
 import type * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
-import { type HttpClientError, isHttpClientError, type ResponseError } from "@effect/platform/HttpClientError"
+import type { ResponseError } from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import { ConnectionPool } from "@hotaru/pool/ConnectionPool"
-import * as PoolError from "@hotaru/pool/PoolError"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -22,8 +21,8 @@ import { Executor } from "./internal/execute.js"
 import { joinFields } from "./internal/fields.js"
 import * as Redirects from "./internal/redirects.js"
 import { PooledResponse } from "./internal/response.js"
+import * as SafeToRetry from "./internal/safeToRetry.js"
 import * as internalSafety from "./internal/safety.js"
-import { isVerification } from "./internal/translate.js"
 import * as Target_ from "./Target.js"
 
 /**
@@ -46,8 +45,8 @@ export interface PooledHttpClientOptions {
 export const makeWith = (
   options?: PooledHttpClientOptions
 ): Effect.Effect<HttpClient.HttpClient, never, ConnectionPool> =>
-  Effect.map(ConnectionPool, (pool) => {
-    const executor = new Executor(pool, new internalSafety.Safety(options?.safety ?? {}))
+  Effect.map(Effect.zip(ConnectionPool, Effect.runtime<never>()), ([pool, runtime]) => {
+    const executor = new Executor(pool, new internalSafety.Safety(options?.safety ?? {}), runtime)
     return HttpClient.makeWith(
       (request: Effect.Effect<HttpClientRequest.HttpClientRequest>) => Effect.flatMap(request, executor.execute),
       Effect.succeed as HttpClient.HttpClient.Preprocess<never, never>
@@ -152,7 +151,8 @@ export const followRedirects: {
 } = Redirects.followRedirects
 
 /**
- * Whether a request that failed so can be sent again without being carried out twice.
+ * Whether a request that failed so can be sent again without being carried out twice. One whose body is a `Readable` or a
+ * `ReadableStream` never can: a request that fails closes it, begun or not.
  *
  * @example
  * ```ts
@@ -165,17 +165,7 @@ export const followRedirects: {
  * @since 0.1.0
  * @category predicates
  */
-export const isSafeToRetry = (error: unknown): boolean => {
-  const cause: unknown = isHttpClientError(error) ? (error as HttpClientError).cause : error
-  if (cause instanceof PoolError.ConnectError) return !isVerification(cause)
-  if (
-    cause instanceof PoolError.ConnectTimeout ||
-    cause instanceof PoolError.AcquireTimeout ||
-    cause instanceof PoolError.PendingLimitReached
-  )
-    return true
-  return typeof cause === "object" && cause !== null && "safeToRetry" in cause && cause.safeToRetry === true
-}
+export const isSafeToRetry = (error: unknown): boolean => SafeToRetry.isSafeToRetry(error)
 
 /**
  * What carried a response.
@@ -265,8 +255,10 @@ export const forEachChunk: {
 )
 
 /**
- * The body a piece a call; `None` is its end. Interrupting a call that waits gives the body up. Whoever may stop between
- * two calls runs under `HttpClient.withScope`, or the connection waits for the garbage collector.
+ * The body a piece a call; `None` is its end. Interrupting a call that waits gives the body up. So do
+ * `unreadBodyTimeout` (30 seconds) between two calls: nothing but the next call tells that its reader has not gone for
+ * good. Whoever may stop between two calls does better under `HttpClient.withScope`, and whoever may take longer for a
+ * piece sets a longer time.
  *
  * @since 0.1.0
  * @category accessors

@@ -251,7 +251,7 @@ describe("a reused connection that dies under a request", () => {
       const fresh = yield* socketNumber(1)
       yield* fresh.takeRequest
       fresh.end()
-      assert.strictEqual(kindOf(yield* Effect.flip(Fiber.join(fiber))), "RequestError Transport ConnectionBroken")
+      assert.strictEqual(kindOf(yield* Effect.flip(Fiber.join(fiber))), "RequestError Transport ClosedBeforeUse")
       assert.strictEqual((yield* FakeNetwork.FakeNetwork).sockets.length, 2)
     }).pipe(serving)
   )
@@ -273,7 +273,7 @@ describe("a reused connection that dies under a request", () => {
       const socket = yield* socketNumber(0)
       yield* socket.takeRequest
       socket.end()
-      assert.strictEqual(kindOf(yield* Effect.flip(Fiber.join(fiber))), "RequestError Transport ConnectionBroken")
+      assert.strictEqual(kindOf(yield* Effect.flip(Fiber.join(fiber))), "RequestError Transport ClosedBeforeUse")
       assert.strictEqual((yield* FakeNetwork.FakeNetwork).sockets.length, 1)
     }).pipe(serving)
   )

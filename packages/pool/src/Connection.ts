@@ -141,6 +141,12 @@ export interface Connection {
   /** The connection is in use again. */
   unpark(): void
   /**
+   * After how many milliseconds of silence the transport asks whether the peer is still there (TCP keep-alive): 0 is
+   * never, `undefined` what the connector had set. Whoever holds a lease may change it, and undoes it before its end.
+   * A connection without this method has nothing to set.
+   */
+  keepAlive?(millis: number | undefined): void
+  /**
    * Calls back once the event loop has polled for input at least once since this call: whatever the operating system
    * held for this connection before has then been seen. Called even if the connection closes meanwhile.
    */

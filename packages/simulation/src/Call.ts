@@ -36,6 +36,7 @@ const declared: ReadonlySet<string> = new Set<Tag>([
   "PendingLimitReached",
   "PoolClosed",
   "ConnectionBroken",
+  "ClosedBeforeUse",
   "MalformedResponse",
   "ExchangeTimeout",
   "BodyAbandoned",
@@ -45,7 +46,12 @@ const declared: ReadonlySet<string> = new Set<Tag>([
 ])
 
 /** Failures of the connection: with servers that break nothing they never reach the user of a repeatable request. */
-const mendable: ReadonlySet<string> = new Set<Tag>(["ConnectionBroken", "MalformedResponse", "ConnectError"])
+const mendable: ReadonlySet<string> = new Set<Tag>([
+  "ConnectionBroken",
+  "ClosedBeforeUse",
+  "MalformedResponse",
+  "ConnectError"
+])
 
 const tagOf = (error: unknown): string =>
   typeof error === "object" && error !== null && "_tag" in error && typeof error._tag === "string"

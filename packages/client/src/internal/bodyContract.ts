@@ -11,6 +11,8 @@ export interface BodySource {
   readonly deadlines: Deadlines
   /** How far the exchange got. */
   progress(): ExchangeError.Progress
+  /** Nobody has begun to read: the pool may take the connection back for others. `undefined`: somebody has. */
+  offer(reclaim: (() => void) | undefined): void
   pauseReading(): void
   resumeReading(): void
   /**
@@ -21,6 +23,9 @@ export interface BodySource {
   /** No piece came within `bodyTimeout`. */
   onStalled(): void
 }
+
+/** How a body is being used. A collected body is kept and can be read again; a streamed one is handed over and gone. */
+export type Use = "Unread" | "Collected" | "Streamed" | "Pulled"
 
 /** Somebody who waits for the whole body. */
 export interface Collector {

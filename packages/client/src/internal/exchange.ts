@@ -14,10 +14,11 @@ import * as Lease from "@hotaru/pool/Lease"
 import type { AcquireError } from "@hotaru/pool/PoolError"
 import * as Exit from "effect/Exit"
 import type * as Runtime from "effect/Runtime"
+import type { AnySpan } from "effect/Tracer"
 import type * as ExchangeError from "../ExchangeError.js"
 import * as Failures from "./failures.js"
 import { Reader } from "./reader.js"
-import type { Answer, Failure, ReaderHost } from "./readerContract.js"
+import type { Answer, Failure, ReaderHost, RetryTrace } from "./readerContract.js"
 import { type Plan, reencode } from "./requestHead.js"
 import { Sender, type SenderHost } from "./sender.js"
 
@@ -50,7 +51,9 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     private readonly runtime: Runtime.Runtime<never> | undefined,
     /** Aborts when the scope closes in which the request is executed, if it is in one. */
     private readonly scope: AbortSignal | undefined,
-    private readonly onRetry: (() => void) | undefined
+    /** The span that the request is part of, if any. */
+    private readonly span: AnySpan | undefined,
+    private readonly trace: RetryTrace | undefined
   ) {}
 
   get deadlines(): Deadlines {
@@ -67,7 +70,7 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
       this.onScopeClosed = () => this.abort("its scope has closed")
       this.scope.addEventListener("abort", this.onScopeClosed)
     }
-    this.request(undefined)
+    this.request()
   }
 
   /** Nobody waits for the answer any more. */
@@ -75,7 +78,7 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     this.resume = undefined
     const body = this.reader?.body
     if (body !== undefined) return body.abandon("its request was interrupted", true)
-    this.end(Lease.Broken("Interrupted"))
+    this.end(this.brokenBy("Interrupted", false))
   }
 
   /** Nobody will read the answer. */
@@ -111,8 +114,10 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
   // --- the receiver ---
 
   onBytes(bytes: Uint8Array): void {
+    if (!this.holdsLease) return
+    this.lease!.heard()
     if (this.stage === "Exchanging") this.reader!.onBytes(bytes)
-    else if (this.stage === "Resting") this.replace("UnexpectedBytes")
+    else this.replace("UnexpectedBytes")
   }
 
   onEnd(kind: EndKind): void {
@@ -168,18 +173,26 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     resume?.(Exit.succeed(answer))
   }
 
+  refuseRetry(reason: string): ExchangeError.RetryRefusal | undefined {
+    const lease = this.lease!
+    if (lease.allowRetry()) return undefined
+    const refusal = this.pool.takesRequests?.() === false ? "PoolClosing" : "RetryBudget"
+    this.trace?.refused(lease.connection.id, reason, refusal)
+    return refusal
+  }
+
   /** Once, on a connection opened from now on, keeping place and deadline. */
-  retry(error: ExchangeError.ExchangeError, settlement: Lease.Settlement): void {
+  retry(error: ExchangeError.ExchangeError, settlement: Lease.Settlement, reason: string): void {
     this.retriedAfter = error
-    this.onRetry?.()
+    this.trace?.retried(this.lease!.connection.id, reason)
     const replaces = this.release(settlement)
-    this.request({ replaces, fresh: true })
+    this.request(replaces, true)
   }
 
   dropExpectation(settlement: Lease.Settlement): void {
     this.plan = reencode(this.plan, { expect: false })
     const replaces = this.release(settlement)
-    this.request({ replaces })
+    this.request(replaces)
   }
 
   fail(error: Failure): void {
@@ -190,16 +203,15 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     }
     const resume = this.resume
     this.resume = undefined
-    this.end(Lease.Broken(error._tag))
+    this.end(this.brokenBy(error._tag, error._tag === "ExchangeTimeout" && error.limit === "headersTimeout"))
     resume?.(Exit.fail(error))
   }
 
   /** The exchange ends, and its lease with it. */
   settle(settlement: Lease.Settlement): void {
     if (!this.holdsLease) return
-    this.requestTimer?.clear()
-    if (this.onScopeClosed !== undefined) this.scope!.removeEventListener("abort", this.onScopeClosed)
     this.release(settlement)
+    this.close()
   }
 
   // --- inside ---
@@ -208,11 +220,15 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     return this.stage === "Resting" || this.stage === "Exchanging"
   }
 
-  private request(options: Lease.LeaseRequestOptions | undefined): void {
+  private request(replaces?: Lease.Lease, fresh?: boolean): void {
     this.stage = "Queued"
     this.sender = undefined
     this.reader = undefined
     this.written = 0
+    const { span } = this
+    const timeout = this.plan.limits.acquireTimeout
+    const plain = replaces === undefined && span === undefined && timeout === undefined
+    const options = plain ? undefined : { replaces, fresh, timeout, span }
     this.pending = this.pool.request(this.plan.destination.origin.key, this, options)
   }
 
@@ -222,6 +238,8 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     const last = lease.requestCount + 1 >= this.plan.destination.origin.maxRequestsPerConnection
     const plan = last && !this.plan.head.close ? reencode(this.plan, { close: true }) : this.plan
     this.stage = "Exchanging"
+    const { tcpKeepAlive } = plan.limits
+    if (tcpKeepAlive !== undefined) connection.keepAlive?.(tcpKeepAlive)
     const sender = new Sender(this, plan, connection, this.runtime)
     this.sender = sender
     this.reader = new Reader(this, plan, lease, sender)
@@ -231,7 +249,7 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
   /** The connection turned out to be dead before anything was written on it: this is no retry. */
   private replace(reason: string): void {
     const replaces = this.release(Lease.Broken(reason))
-    this.request({ replaces })
+    this.request(replaces)
   }
 
   /** Ends whatever there is to end. A connection on which nothing was written is as it was. */
@@ -239,8 +257,21 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     if (this.holdsLease) return this.settle(this.stage === "Resting" ? Lease.Reusable() : settlement)
     if (this.stage === "Queued") this.pending?.cancel()
     this.stage = "Settled"
+    this.close()
+  }
+
+  /** Nothing of the request is left to do. */
+  private close(): void {
     this.requestTimer?.clear()
     if (this.onScopeClosed !== undefined) this.scope!.removeEventListener("abort", this.onScopeClosed)
+    const { body } = this.plan
+    if (body._tag === "Stream") body.discard?.()
+  }
+
+  /** How a lease ends that was given up: on a peer that may have fallen silent, or on one that was merely slow. */
+  private brokenBy(reason: string, timedOut: boolean): Lease.Settlement {
+    const silent = this.stage === "Exchanging" && this.reader!.isSilent(timedOut)
+    return silent ? Lease.Broken(reason, { silent }) : Lease.Broken(reason)
   }
 
   /** Ends the lease. From here on its connection is somebody else's. */
@@ -249,6 +280,7 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     this.written = lease.connection.bytesWritten - this.writtenBefore
     this.sender?.stop()
     this.reader?.stop()
+    if (this.plan.limits.tcpKeepAlive !== undefined) lease.connection.keepAlive?.(undefined)
     this.stage = "Settled"
     lease.settle(settlement)
     return lease

@@ -20,6 +20,7 @@ import { HttpSafety } from "../HttpSafety.js"
 import { Target } from "../Target.js"
 import * as Abandoned from "./abandoned.js"
 import { Exchange } from "./exchange.js"
+import * as OneShot from "./oneShot.js"
 import * as Origin from "./origin.js"
 import { takeScopeSignal } from "./platformInternals.js"
 import type { Answer, Failure } from "./readerContract.js"
@@ -40,7 +41,9 @@ export class Executor {
 
   constructor(
     private readonly pool: ConnectionPoolShape,
-    private readonly safety: Safety
+    private readonly safety: Safety,
+    /** What reports run with that belong to no caller. */
+    private readonly runtime: Runtime.Runtime<never>
   ) {
     this.origins = new Origin.Origins(pool.config)
   }
@@ -52,6 +55,7 @@ export class Executor {
         const services = fiber.currentContext.unsafeMap
         const destination = Origin.resolve(this.origins, request, services.get(Target.key))
         if (destination instanceof InvalidUrl) {
+          OneShot.discardBody(request)
           return Effect.fail(requestError(Origin.shownAs(request, destination.url), destination))
         }
         if (Spans.isDisabled(fiber, request)) return this.run(fiber, restore, destination, scope, undefined)
@@ -74,13 +78,17 @@ export class Executor {
     const limits = this.safety.limits(fiber.currentContext.unsafeMap.get(HttpSafety.key))
     const body = RequestBody.prepare(request)
     const plan = body instanceof Error ? body : RequestHead.plan(destination, body, limits)
-    if (plan instanceof Error) return ended(fiber, span, Exit.fail(requestError(request, plan)))
+    if (plan instanceof Error) {
+      OneShot.discardBody(request)
+      return ended(fiber, span, Exit.fail(requestError(request, plan)))
+    }
     const exchange = new Exchange(
       this.pool.unsafe,
       plan,
       plan.body._tag === "Stream" ? runtimeOf(fiber, span) : undefined,
       scope,
-      span === undefined ? undefined : () => span.event("hotaru.retry", Spans.now(fiber), {})
+      span ?? fiber.currentSpan,
+      span === undefined ? undefined : new Spans.Retries(fiber, span)
     )
     const answer = Effect.async<Answer, Failure>((resume) => exchange.start(resume))
     return Effect.matchCauseEffect(restore(answer), {
@@ -89,7 +97,9 @@ export class Executor {
         if (span !== undefined) Spans.answered(fiber, span, response)
         if (answer.refused !== undefined) return ended(fiber, span, Exit.fail(responseError(response, answer.refused)))
         // With a scope somebody closes; without one the collector of garbage is the last to notice.
-        if (scope === undefined && answer.body.isOpen) Abandoned.watch(response, exchange)
+        if (scope === undefined && answer.body.isOpen) {
+          Abandoned.watch(response, { runtime: this.runtime, exchange, body: answer.body, lease: answer.lease })
+        }
         return ended(fiber, span, Exit.succeed(response))
       },
       onFailure: (cause) => {

@@ -4,10 +4,12 @@
  * @internal
  */
 import type { Http1Error } from "@hotaru/http1/Http1Error"
-import { ConnectError } from "@hotaru/pool/PoolError"
+import type { EndKind } from "@hotaru/pool/Connection"
+import { ConnectError, LeaseRevoked, PoolClosed } from "@hotaru/pool/PoolError"
 import * as ExchangeError from "../ExchangeError.js"
 
 type Progress = ExchangeError.Progress
+type Refusal = ExchangeError.RetryRefusal | undefined
 
 /** The system's word for what happened, without the address it adds. */
 export const describe = (cause: unknown): string => {
@@ -16,26 +18,49 @@ export const describe = (cause: unknown): string => {
   return cause instanceof Error ? cause.message : String(cause)
 }
 
+/** How the input of a connection came to its end before the answer was complete. */
+export interface Ending {
+  readonly kind: EndKind
+  readonly detail: string
+  readonly cause: unknown
+}
+
+const breakage = (
+  progress: Progress,
+  { cause, detail, kind }: Ending,
+  retryRefused: Refusal
+): ExchangeError.Breakage => ({
+  ...progress,
+  fault: kind === "fin" ? "peer" : "network",
+  detail,
+  ...(retryRefused === undefined ? {} : { retryRefused }),
+  ...(cause === undefined ? {} : { cause })
+})
+
 export const broken = (
   progress: Progress,
   during: "head" | "body",
-  detail: string,
-  cause?: unknown
+  ending: Ending,
+  retryRefused?: Refusal
 ): ExchangeError.ConnectionBroken =>
-  new ExchangeError.ConnectionBroken({
-    ...progress,
-    fault: "network",
-    during,
-    detail,
-    ...(cause === undefined ? {} : { cause })
-  })
+  new ExchangeError.ConnectionBroken({ ...breakage(progress, ending, retryRefused), during })
 
-/** A connector that knows better (a TLS peer that refuses our certificate after the handshake) is believed. */
-export const preferConnectError = (
-  error: ExchangeError.ConnectionBroken,
-  cause: unknown
-): ExchangeError.ConnectionBroken | ConnectError =>
-  cause instanceof ConnectError && error.during === "head" && !error.responseStarted ? cause : error
+/**
+ * The same of a connection that had never answered anybody. A connector that knows better (a TLS peer that refuses our
+ * certificate after the handshake) is believed, and where the pool has closed the connection the peer has not.
+ */
+export const neverUsed = (
+  progress: Progress,
+  ending: Ending,
+  retryRefused?: Refusal
+): ExchangeError.ConnectionBroken | ExchangeError.ClosedBeforeUse | ConnectError => {
+  const { cause } = ending
+  if (cause instanceof ConnectError) return cause
+  if (cause instanceof LeaseRevoked || cause instanceof PoolClosed) {
+    return broken(progress, "head", ending, retryRefused)
+  }
+  return new ExchangeError.ClosedBeforeUse(breakage(progress, ending, retryRefused))
+}
 
 export const malformed = (
   progress: Progress,
@@ -74,3 +99,13 @@ export const timeout = (
 
 export const aborted = (progress: Progress): ExchangeError.ExchangeAborted =>
   new ExchangeError.ExchangeAborted({ ...progress, fault: "caller" })
+
+/** @param actual what was announced or had come. */
+export const over = (progress: Progress, limit: string, value: number, actual: number): ExchangeError.LimitExceeded =>
+  new ExchangeError.LimitExceeded({ ...progress, safeToRetry: false, fault: "peer", limit, value, actual })
+
+export const consumed = (progress: Progress): ExchangeError.BodyAlreadyConsumed =>
+  new ExchangeError.BodyAlreadyConsumed({ ...progress, safeToRetry: false, fault: "caller" })
+
+export const abandoned = (progress: Progress, reason: string): ExchangeError.BodyAbandoned =>
+  new ExchangeError.BodyAbandoned({ ...progress, fault: "caller", reason })

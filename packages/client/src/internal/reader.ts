@@ -16,11 +16,15 @@ import * as Failures from "./failures.js"
 import type { Failure, ReaderHost } from "./readerContract.js"
 import type { Plan } from "./requestHead.js"
 import { ResponseBody } from "./responseBody.js"
+import * as RetryRule from "./retryRule.js"
 import * as Rules from "./rules.js"
 import type { Sender } from "./sender.js"
 
 /** How long an answer may take to come after a write failed: a peer that refuses an upload answers and closes. */
 const answerAfterWriteError = 250
+
+/** From so long on, waiting in vain for an answer tells something of the peer. Milliseconds. */
+const silence = 2000
 
 /**
  * - `Head`: the answer's final head has not come.
@@ -35,6 +39,8 @@ export class Reader implements BodySource {
   /** Whether any byte of an answer has come. */
   started = false
   body: ResponseBody | undefined = undefined
+  /** When the request was out, on a reused connection. */
+  private sentAt = Infinity
   private state: State = "Head"
   private readonly decoder: ResponseDecoder
   private head: Head | undefined = undefined
@@ -42,6 +48,8 @@ export class Reader implements BodySource {
   private told = false
   /** Whether the head came before the request was out. */
   private early = false
+  /** Whether an interim answer came before. */
+  private interim = false
   private drained = 0
   private writeError: unknown = undefined
   private timer: Deadline | undefined = undefined
@@ -80,7 +88,8 @@ export class Reader implements BodySource {
       // What is missing is the connection's doing, not the peer's grammar.
       if (event._tag !== "Failed") this.onEvent(event)
     }
-    if (!this.isDone()) this.onBroken(detail, cause ?? this.writeError)
+    if (!this.isDone())
+      RetryRule.onBroken(this.host, this, this.lease, { kind, detail, cause: cause ?? this.writeError })
     this.deliver()
   }
 
@@ -96,7 +105,9 @@ export class Reader implements BodySource {
   /** The request is out: the time for the head begins. */
   onSent(): void {
     const { headersTimeout } = this.plan.limits
-    if (this.state !== "Head" || headersTimeout === Infinity) return
+    if (this.state !== "Head") return
+    if (this.lease.reused) this.sentAt = this.host.deadlines.now()
+    if (headersTimeout === Infinity) return
     this.setTimer(headersTimeout, () =>
       // The answer may be here and not read yet.
       this.afterTurn(
@@ -110,6 +121,15 @@ export class Reader implements BodySource {
   stop(): void {
     this.state = "Done"
     this.clearTimer()
+  }
+
+  /**
+   * Whether the peer has not said a byte for so long that other connections to it may be as dead. A new connection tells
+   * nothing of others, and a user's own impatience (less than `silence`) nothing of the peer.
+   */
+  isSilent(timedOut: boolean): boolean {
+    if (this.started || this.sentAt === Infinity) return false
+    return timedOut || this.host.deadlines.now() - this.sentAt >= silence
   }
 
   /** The exchange failed. Answers false if the head has not come: then there is no body to fail. */
@@ -143,6 +163,10 @@ export class Reader implements BodySource {
 
   progress(): ExchangeError.Progress {
     return this.host.progress()
+  }
+
+  offer(reclaim: (() => void) | undefined): void {
+    if (!this.isDone()) this.lease.offer(reclaim)
   }
 
   pauseReading(): void {
@@ -183,6 +207,7 @@ export class Reader implements BodySource {
       case "End":
         return this.onComplete(event.keepAlive)
       case "InformationalHead":
+        this.interim = true
         if (event.status === 100) this.sender.proceed()
         return
       case "Trailers":
@@ -197,10 +222,7 @@ export class Reader implements BodySource {
     const { host, plan, sender } = this
     this.clearTimer()
     if (head.framing._tag === "Tunnel") return host.fail(Failures.tunnel(this.progress()))
-    if (head.status === 408 && host.mayRetry && plan.repeatable && Rules.saysClose(head)) {
-      const error = Failures.broken(this.progress(), "head", "the peer had given up waiting (408)")
-      return host.retry(error, Lease.Spent("RequestTimeout"))
-    }
+    if (!this.interim && RetryRule.onGivenUp(host, plan, head)) return
     if (head.status === 417 && sender.awaitsContinue) return host.dropExpectation(Lease.Spent("ExpectationFailed"))
     // The peer has answered without the rest of the request. One that refuses it will not read it; another may, but
     // where its answer ends and the request does not, the next one would begin inside the old.
@@ -245,16 +267,6 @@ export class Reader implements BodySource {
   private finish(settlement: Lease.Settlement): void {
     this.host.settle(settlement)
     this.deliver()
-  }
-
-  private onBroken(detail: string, cause: unknown): void {
-    const during = this.body === undefined ? "head" : "body"
-    const progress = this.progress()
-    const error = Failures.broken(progress, during, detail, cause)
-    if (!this.started && this.host.mayRetry && progress.safeToRetry) {
-      return this.host.retry(error, Lease.Broken("Stale"))
-    }
-    this.host.fail(Failures.preferConnectError(error, cause))
   }
 
   // --- inside ---

@@ -25,12 +25,21 @@ export interface Answer {
 export interface ReaderHost {
   readonly deadlines: Deadlines
   progress(): ExchangeError.Progress
-  /** Whether the connection had carried a request before and this one was not sent again yet. */
+  /** Whether the connection was reused, this request was not sent again yet, and somebody waits for its answer. */
   readonly mayRetry: boolean
-  retry(error: ExchangeError.ExchangeError, settlement: Lease.Settlement): void
+  /** Asked last, of a request that is sent again unless the pool objects: why it is not. */
+  refuseRetry(reason: string): ExchangeError.RetryRefusal | undefined
+  /** @param reason why, in the words of a trace. */
+  retry(error: ExchangeError.ExchangeError, settlement: Lease.Settlement, reason: string): void
   /** The peer does not know `expect`: the request is made again without. */
   dropExpectation(settlement: Lease.Settlement): void
   answered(answer: Answer): void
   settle(settlement: Lease.Settlement): void
   fail(error: Failure): void
+}
+
+/** Told when a request whose connection was dead is sent again, or would be if the pool did not refuse. */
+export interface RetryTrace {
+  retried(connectionId: number, reason: string): void
+  refused(connectionId: number, reason: string, refusal: ExchangeError.RetryRefusal): void
 }

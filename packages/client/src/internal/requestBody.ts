@@ -8,6 +8,7 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Stream from "effect/Stream"
 import * as ExchangeError from "../ExchangeError.js"
 import * as Multipart from "./multipart.js"
+import * as OneShot from "./oneShot.js"
 
 export type RequestBody =
   | { readonly _tag: "Empty" }
@@ -20,6 +21,8 @@ export type RequestBody =
       /** Whether running the stream again gives the same bytes. */
       readonly repeatable: boolean
       readonly contentType: string | undefined
+      /** Lets go of what the stream would have read, if nobody has begun to. */
+      readonly discard: (() => void) | undefined
     }
 
 const empty: RequestBody = { _tag: "Empty" }
@@ -32,7 +35,20 @@ const streamOf = (
   length: number | undefined,
   repeatable: boolean,
   contentType?: string
-): RequestBody => ({ _tag: "Stream", stream, length, repeatable, contentType })
+): RequestBody => ({ _tag: "Stream", stream, length, repeatable, contentType, discard: undefined })
+
+/** A body that can be read once, and holds something open until it is. */
+const onceOf = (
+  value: ReadableStream | AsyncIterable<unknown>,
+  length: number | undefined,
+  stream: Stream.Stream<unknown, unknown>
+): RequestBody => ({
+  _tag: "Stream",
+  length,
+  repeatable: false,
+  contentType: undefined,
+  ...OneShot.begunOnce(toBytes(stream), () => OneShot.discard(value))
+})
 
 const encoder = new TextEncoder()
 
@@ -85,20 +101,18 @@ const raw = (
   if (value instanceof FormData) return multipart(value)
   const length = body.contentLength ?? announced(request)
   if (value instanceof ReadableStream) {
-    return streamOf(
-      toBytes(
-        Stream.fromReadableStream(
-          () => value as ReadableStream<unknown>,
-          (cause) => cause
-        )
-      ),
-      length,
-      false
+    const read = Stream.fromReadableStream<unknown, unknown>(
+      () => value,
+      (cause) => cause
     )
+    return onceOf(value, length, read)
   }
-  if (typeof value === "object" && Symbol.asyncIterator in value) {
-    const iterable = leavable(value as AsyncIterable<unknown>)
-    return streamOf(toBytes(Stream.fromAsyncIterable(iterable, (cause) => cause)), length, false)
+  if (OneShot.isAsyncIterable(value)) {
+    return onceOf(
+      value,
+      length,
+      Stream.fromAsyncIterable(OneShot.leavable(value), (cause) => cause)
+    )
   }
   if (typeof value === "object" && Symbol.iterator in value) {
     return streamOf(toBytes(Stream.fromIterable(value as Iterable<unknown>)), length, false)
@@ -112,35 +126,6 @@ const raw = (
     )}`
   })
 }
-
-/**
- * An iterable that can be left while its next piece is awaited: the `return` of an async generator, Node's `Readable`
- * among them, otherwise waits for that piece, and whoever leaves waits with it. What can be destroyed is.
- */
-const leavable = (iterable: AsyncIterable<unknown>): AsyncIterable<unknown> => ({
-  [Symbol.asyncIterator]: () => {
-    const iterator = iterable[Symbol.asyncIterator]()
-    let waiting = false
-    const arrived = () => {
-      waiting = false
-    }
-    return {
-      next: () => {
-        waiting = true
-        const next = iterator.next()
-        next.then(arrived, arrived)
-        return next
-      },
-      return: async () => {
-        if ("destroy" in iterable && typeof iterable.destroy === "function") iterable.destroy()
-        const left = iterator.return?.()
-        if (waiting) left?.catch(() => {})
-        else await left
-        return { done: true, value: undefined }
-      }
-    }
-  }
-})
 
 const isSharedArrayBuffer = (value: unknown): value is SharedArrayBuffer =>
   typeof SharedArrayBuffer !== "undefined" && value instanceof SharedArrayBuffer

@@ -8,15 +8,11 @@
  */
 import type { Connection } from "@hotaru/pool/Connection"
 import type { Deadline } from "@hotaru/pool/Deadlines"
-import * as ExchangeError from "../ExchangeError.js"
-import { type BodySource, type Collector, end, type Taken } from "./bodyContract.js"
+import type * as ExchangeError from "../ExchangeError.js"
+import { type BodySource, type Collector, end, type Taken, type Use } from "./bodyContract.js"
+import * as Failures from "./failures.js"
 import { Pieces } from "./pieces.js"
 import type { Limits } from "./safety.js"
-
-/**
- * How the body is being used. A collected body is kept and can be read again; a streamed one is handed over and gone.
- */
-type Use = "Unread" | "Collected" | "Streamed" | "Pulled"
 
 export class ResponseBody {
   private readonly pieces = new Pieces()
@@ -32,6 +28,7 @@ export class ResponseBody {
   private ready: (() => void) | undefined = undefined
   private timer: Deadline | undefined = undefined
   private collectedPulled = false
+  private offered = false
 
   constructor(
     private readonly source: BodySource,
@@ -63,13 +60,16 @@ export class ResponseBody {
   }
 
   complete(): void {
-    if (this.state === "Open") this.state = "Complete"
+    if (this.state !== "Open") return
+    this.state = "Complete"
+    this.withdraw()
   }
 
   /** @param keep whether what has come already may still be read. */
   fail(error: ExchangeError.ExchangeError, keep: boolean): void {
     if (this.state !== "Open") return
     this.state = error
+    this.withdraw()
     if (keep) return
     this.pieces.clear()
     this.buffered = 0
@@ -78,8 +78,8 @@ export class ResponseBody {
   /** Tells the readers what has come, and stops the connection if they do not keep up. */
   wake(): void {
     const state = this.state
-    // The time to begin reading runs on while read-ahead comes in.
-    if (this.use !== "Unread" || state !== "Open") this.clearTimer()
+    // The time to begin reading, or to ask for the next piece, runs on while read-ahead comes in.
+    if (this.isAwaited || state !== "Open") this.clearTimer()
     if (state !== "Open") {
       const waiting = this.collectors
       this.collectors = []
@@ -99,13 +99,12 @@ export class ResponseBody {
     this.watch()
   }
 
-  /** Starts the time within which somebody must begin to read. */
+  /** Starts the time within which somebody must begin to read, and lets the pool have the connection if it must. */
   awaitReader(): void {
-    const millis = this.limits.unreadBodyTimeout
-    if (this.use !== "Unread" || !this.isOpen || millis === Infinity) return
-    this.timer = this.source.deadlines.set(millis, () =>
-      this.abandon(`nobody began to read it within ${millis} ms`, false)
-    )
+    if (this.use !== "Unread" || !this.isOpen) return
+    this.expectReader("nobody began to read it")
+    this.offered = true
+    this.source.offer(() => this.abandon("requests were waiting for its connection", false))
   }
 
   // --- the readers' side ---
@@ -147,20 +146,16 @@ export class ResponseBody {
     const taken = this.pieces.takeOne()!
     this.buffered -= taken.length
     if (this.pieces.isEmpty) this.unpause()
+    // Nothing but its next call tells that whoever pulls has not gone for good.
+    if (this.isOpen && !this.isAwaited) this.expectReader("nobody asked for its next piece")
     return taken
   }
 
   /** Calls once when `take` is worth another try. */
   onReady(resume: () => void): void {
     if (!this.isOpen || !this.pieces.isEmpty) return resume()
-    const before = this.ready
-    this.ready =
-      before === undefined
-        ? resume
-        : () => {
-            before()
-            resume()
-          }
+    this.ready = this.ready === undefined ? resume : inTurn(this.ready, resume)
+    this.clearTimer()
     this.watch()
   }
 
@@ -205,7 +200,7 @@ export class ResponseBody {
   abandon(reason: string, interrupted: boolean): void {
     if (!this.isOpen) return
     const rest = this.contentLength === undefined ? undefined : this.contentLength - this.received
-    this.fail(new ExchangeError.BodyAbandoned({ ...this.source.progress(), fault: "caller", reason }), false)
+    this.fail(Failures.abandoned(this.source.progress(), reason), false)
     this.source.onAbandoned(rest, interrupted)
     this.wake()
   }
@@ -230,6 +225,25 @@ export class ResponseBody {
   private begin(use: Use): void {
     this.use = use
     this.clearTimer()
+    this.withdraw()
+  }
+
+  /** Whether a reader waits. */
+  private get isAwaited(): boolean {
+    return this.ready !== undefined || this.collectors.length > 0
+  }
+
+  private expectReader(otherwise: string): void {
+    const millis = this.limits.unreadBodyTimeout
+    this.clearTimer()
+    if (millis === Infinity) return
+    this.timer = this.source.deadlines.set(millis, () => this.abandon(`${otherwise} within ${millis} ms`, false))
+  }
+
+  private withdraw(): void {
+    if (!this.offered) return
+    this.offered = false
+    this.source.offer(undefined)
   }
 
   private unpause(): void {
@@ -250,36 +264,25 @@ export class ResponseBody {
   }
 
   private refuseSmallCollectors(): void {
-    let refused = false
-    for (const collector of this.collectors) if (this.received > collector.limit) refused = true
-    if (!refused) return
-    const before = this.collectors
-    this.collectors = before.filter((one) => this.received <= one.limit)
+    const refused = this.collectors.filter((one) => this.received > one.limit)
+    if (refused.length === 0) return
+    this.collectors = this.collectors.filter((one) => this.received <= one.limit)
     const nobodyLeft = this.collectors.length === 0
-    for (const one of before) if (this.received > one.limit) one.resume(this.over(one.limitName, one.limit))
+    for (const one of refused) one.resume(this.over(one.limitName, one.limit))
     if (nobodyLeft) this.abandon("it is over its reader's limit", false)
   }
 
   private over(limit: string, value: number): ExchangeError.LimitExceeded {
-    const actual = Math.max(this.received, this.contentLength ?? 0)
-    return new ExchangeError.LimitExceeded({
-      ...this.source.progress(),
-      safeToRetry: false,
-      fault: "peer",
-      limit,
-      value,
-      actual
-    })
+    return Failures.over(this.source.progress(), limit, value, Math.max(this.received, this.contentLength ?? 0))
   }
 
   private consumed(): ExchangeError.BodyAlreadyConsumed {
-    return new ExchangeError.BodyAlreadyConsumed({ ...this.source.progress(), safeToRetry: false, fault: "caller" })
+    return Failures.consumed(this.source.progress())
   }
 
   /** While a reader waits, a piece must come within `bodyTimeout`. */
   private watch(): void {
-    if (this.limits.bodyTimeout === Infinity || !this.isOpen) return
-    if (this.ready === undefined && this.collectors.length === 0) return
+    if (this.limits.bodyTimeout === Infinity || !this.isOpen || !this.isAwaited) return
     this.clearTimer()
     this.timer = this.source.deadlines.set(this.limits.bodyTimeout, () => this.source.onStalled())
   }
@@ -288,4 +291,9 @@ export class ResponseBody {
     this.timer?.clear()
     this.timer = undefined
   }
+}
+
+const inTurn = (first: () => void, second: () => void) => () => {
+  first()
+  second()
 }

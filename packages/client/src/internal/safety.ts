@@ -22,6 +22,10 @@ export interface Limits {
   readonly bodyTimeout: number
   readonly requestTimeout: number
   readonly expectContinueTimeout: number
+  /** Undefined: the pool's own. */
+  readonly acquireTimeout: number | undefined
+  /** Undefined: the connector's own; 0 is off. */
+  readonly tcpKeepAlive: number | undefined
   readonly allowedMethods: ReadonlyArray<string> | undefined
   readonly allowedContentTypes: ReadonlyArray<string> | undefined
   readonly http1: Http1Limits.Http1Limits
@@ -115,6 +119,8 @@ const read = (safety: HttpSafety): Limits => ({
   bodyTimeout: Duration.toMillis(safety.bodyTimeout),
   requestTimeout: Duration.toMillis(safety.requestTimeout),
   expectContinueTimeout: Duration.toMillis(safety.expectContinueTimeout),
+  acquireTimeout: safety.acquireTimeout === undefined ? undefined : Duration.toMillis(safety.acquireTimeout),
+  tcpKeepAlive: keepAliveOf(safety.tcpKeepAlive),
   allowedMethods: safety.allowedMethods,
   allowedContentTypes: safety.allowedContentTypes?.map((type) => type.trim().toLowerCase()),
   http1: {
@@ -126,6 +132,18 @@ const read = (safety: HttpSafety): Limits => ({
   decoders: []
 })
 
+const keepAliveOf = (value: HttpSafety["tcpKeepAlive"]): number | undefined =>
+  value === undefined ? undefined : value === "off" ? 0 : Duration.toMillis(value)
+
+/** The system counts in whole seconds, in 16 bits. */
+const isKeepAlive = (value: HttpSafety["tcpKeepAlive"]): boolean => {
+  if (value === "off") return true
+  const duration = Duration.decodeUnknown(value)
+  if (duration._tag === "None") return false
+  const millis = Duration.toMillis(duration.value)
+  return millis === 0 || (millis >= 1000 && millis <= 32_767_000)
+}
+
 const sizes = ["maxBodySize", "maxStreamSize", "readAhead", "bodyDrainBytes"] as const
 const positiveSizes = ["maxHeaderSize", "maxLineLength", "maxHeaders"] as const
 const durations = [
@@ -134,7 +152,8 @@ const durations = [
   "headersTimeout",
   "bodyTimeout",
   "requestTimeout",
-  "expectContinueTimeout"
+  "expectContinueTimeout",
+  "acquireTimeout"
 ] as const
 const lists = ["allowedMethods", "allowedContentTypes"] as const
 
@@ -158,6 +177,10 @@ export const validate = (limits: Partials): void => {
     if (duration._tag === "None" || !(Duration.toMillis(duration.value) > 0)) {
       refuse(field, value, 'a duration longer than zero, such as "30 seconds"')
     }
+  }
+  const { tcpKeepAlive } = limits
+  if (tcpKeepAlive !== undefined && !isKeepAlive(tcpKeepAlive)) {
+    refuse("tcpKeepAlive", tcpKeepAlive, '"off", or a duration of zero (off) or from 1 second to 32767 seconds')
   }
   for (const field of lists) {
     const value = limits[field]

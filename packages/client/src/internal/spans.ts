@@ -19,7 +19,9 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as Tracer from "effect/Tracer"
+import type { RetryRefusal } from "../ExchangeError.js"
 import type { Destination } from "./origin.js"
+import type { RetryTrace } from "./readerContract.js"
 
 type RuntimeFiber = Fiber.RuntimeFiber<HttpClientResponse, HttpClientError>
 
@@ -84,4 +86,28 @@ export const now = (fiber: RuntimeFiber): bigint =>
 const headers = (fiber: RuntimeFiber, span: Tracer.Span, prefix: string, values: Headers.Headers): void => {
   const redacted = Headers.redact(values, fiber.getFiberRef(Headers.currentRedactedNames))
   for (const name in redacted) span.attribute(prefix + name, String(redacted[name]))
+}
+
+/** A request that is sent again, or is not, as events of its span. */
+export class Retries implements RetryTrace {
+  constructor(
+    private readonly fiber: RuntimeFiber,
+    private readonly span: Tracer.Span
+  ) {}
+
+  retried(connectionId: number, reason: string): void {
+    this.tell("hotaru.retry", { "hotaru.connection.id": connectionId, "hotaru.retry.reason": reason })
+  }
+
+  refused(connectionId: number, reason: string, refusal: RetryRefusal): void {
+    this.tell("hotaru.retry.refused", {
+      "hotaru.connection.id": connectionId,
+      "hotaru.retry.reason": reason,
+      "hotaru.retry.refusal": refusal
+    })
+  }
+
+  private tell(name: string, attributes: Record<string, unknown>): void {
+    this.span.event(name, now(this.fiber), attributes)
+  }
 }

@@ -150,7 +150,7 @@ describe("A request is sent again", () => {
     const server = ScriptedServer.always(ScriptedServer.end)
     return story(function* () {
       const error = yield* Effect.flip(text(get()))
-      assert.strictEqual(kindOf(error), "RequestError Transport ConnectionBroken")
+      assert.strictEqual(kindOf(error), "RequestError Transport ClosedBeforeUse")
       assert.deepStrictEqual([server.requests.length, (yield* stats).staleRetries], [1, 0])
     }, server)
   })

@@ -87,7 +87,8 @@ export const make = (
       resume: Effect.sync(() => pool.resume()),
       unsafe: {
         request: (key, request, options) => pool.request(key, request, options),
-        deadlines: pool.deadlines
+        deadlines: pool.deadlines,
+        takesRequests: () => pool.state.takesRequests
       }
     }
     return service

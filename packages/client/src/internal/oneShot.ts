@@ -1,0 +1,85 @@
+/**
+ * Bodies of requests that can be read once and hold something open until they are: a `Readable`, a `ReadableStream`. One
+ * that is not sent is let go of, as one that is left midway.
+ *
+ * @internal
+ */
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Stream from "effect/Stream"
+
+export const isAsyncIterable = (value: unknown): value is AsyncIterable<unknown> =>
+  typeof value === "object" && value !== null && Symbol.asyncIterator in value
+
+const isDestroyable = (value: object): value is { readonly destroy: () => void } =>
+  "destroy" in value && typeof value.destroy === "function"
+
+/** Whether the value is closed by the request that carries it, sent or not. */
+const isOneShot = (value: unknown): value is object =>
+  value instanceof ReadableStream || (isAsyncIterable(value) && isDestroyable(value))
+
+/** Closes a source that nobody has begun to read. */
+export const discard = (value: unknown): void => {
+  if (value instanceof ReadableStream) {
+    // Somebody else's reader would make this fail, and is theirs to close.
+    if (!value.locked) value.cancel().catch(() => {})
+  } else if (isAsyncIterable(value) && isDestroyable(value)) {
+    value.destroy()
+  }
+}
+
+/** Closes what a request carries that goes nowhere. */
+export const discardBody = (request: HttpClientRequest.HttpClientRequest): void => {
+  if (request.body._tag === "Raw") discard(request.body.body)
+}
+
+/** Whether a request that has failed cannot be made again, because what it carried is gone. */
+export const isGone = (request: HttpClientRequest.HttpClientRequest): boolean =>
+  request.body._tag === "Raw" && isOneShot(request.body.body)
+
+/** The stream, and a `discard` that lets go of its source unless the stream was run, or discarded, before. */
+export const begunOnce = <A, E>(
+  stream: Stream.Stream<A, E>,
+  letGo: () => void
+): { readonly stream: Stream.Stream<A, E>; readonly discard: () => void } => {
+  let begun = false
+  return {
+    stream: Stream.suspend(() => {
+      begun = true
+      return stream
+    }),
+    discard: () => {
+      if (begun) return
+      begun = true
+      letGo()
+    }
+  }
+}
+
+/**
+ * An iterable that can be left while its next piece is awaited: the `return` of an async generator, Node's `Readable`
+ * among them, otherwise waits for that piece, and whoever leaves waits with it. What can be destroyed is.
+ */
+export const leavable = (iterable: AsyncIterable<unknown>): AsyncIterable<unknown> => ({
+  [Symbol.asyncIterator]: () => {
+    const iterator = iterable[Symbol.asyncIterator]()
+    let waiting = false
+    const arrived = () => {
+      waiting = false
+    }
+    return {
+      next: () => {
+        waiting = true
+        const next = iterator.next()
+        next.then(arrived, arrived)
+        return next
+      },
+      return: async () => {
+        if ("destroy" in iterable && typeof iterable.destroy === "function") iterable.destroy()
+        const left = iterator.return?.()
+        if (waiting) left?.catch(() => {})
+        else await left
+        return { done: true, value: undefined }
+      }
+    }
+  }
+})
