@@ -41,7 +41,10 @@ export interface NodeConnectorOptions {
   readonly family?: "any" | "prefer-ipv4" | "prefer-ipv6" | "ipv4" | "ipv6" | undefined
   /** Sends small writes at once (`TCP_NODELAY`). True. */
   readonly noDelay?: boolean | undefined
-  /** After how long a silence TCP asks whether the peer is still there; at least a second; `false`: never. 60 seconds. */
+  /**
+   * After how long a silence TCP asks whether the peer is still there; at least a second; `false`: never. 60 seconds.
+   * `HttpSafety.tcpKeepAlive` overrides it for single requests.
+   */
   readonly keepAlive?: Duration.DurationInput | false | undefined
   /** How names become addresses. The `Resolver` in the context, which is the operating system's unless provided. */
   readonly resolver?: ResolverShape | undefined

@@ -122,14 +122,15 @@ export class Attempt {
     const at = now()
     const tcp = this.connectedAt ?? at
     const timings: DialTimings = { dns: this.dns, tcp: tcp - this.startedAt, tls: tls === undefined ? 0 : at - tcp }
-    this.connection.open(socket, {
+    const facts = {
       remoteAddress: this.target.address,
       remotePort: this.target.port,
       localAddress: socket.localAddress,
       localPort: socket.localPort,
       tls,
       timings
-    })
+    }
+    this.connection.open(socket, facts, this.target.settings.keepAlive)
     this.owner.onOpened(this, this.connection)
   }
 

@@ -39,6 +39,8 @@ export class SocketConnection implements Connection {
   private parked = false
   private destroyed = false
   private writesFailed = false
+  /** What the connector had set for TCP keep-alive; `undefined`: never. */
+  private usualKeepAlive: number | undefined
   private held: Array<Uint8Array> | undefined
   private ending: Ending | undefined
 
@@ -52,7 +54,8 @@ export class SocketConnection implements Connection {
   }
 
   /** The dial has succeeded: from here on the socket's events are this connection's. */
-  open(socket: Net.Socket, facts: ConnectionFacts): void {
+  open(socket: Net.Socket, facts: ConnectionFacts, keepAlive?: number | undefined): void {
+    this.usualKeepAlive = keepAlive
     this.id = ++opened
     this.socket = socket
     this.facts = facts
@@ -119,6 +122,12 @@ export class SocketConnection implements Connection {
   unpark(): void {
     this.parked = false
     this.socket?.ref()
+  }
+
+  keepAlive(millis: number | undefined): void {
+    if (!this.isOpen) return
+    const wanted = millis ?? this.usualKeepAlive ?? 0
+    this.socket?.setKeepAlive(wanted > 0, wanted)
   }
 
   onTurn(resume: () => void): void {
