@@ -104,7 +104,7 @@ const closingOf = (fault: Fault, says: boolean, byClose: boolean): Encoded["clos
   return says || fault === "tooLong" || fault === "finInHead" ? "fin" : undefined
 }
 
-const indexOfBody = (bytes: Uint8Array): number => Wire.text(bytes).indexOf("\r\n\r\n") + 4
+const indexOfBody = (bytes: Uint8Array): number => Wire.text(bytes.subarray(0, 2000)).indexOf("\r\n\r\n") + 4
 
 /** About equal pieces. */
 export const cut = (bytes: Uint8Array, pieces: number): ReadonlyArray<Uint8Array> => {

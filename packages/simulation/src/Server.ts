@@ -19,6 +19,9 @@ export interface World {
 
 type Step = Effect.Effect<void>
 
+/** `Effect.never` holds a timer of the process, and an interruption in the wrong moment leaves that behind. */
+const forever: Effect.Effect<never> = Effect.async(() => {})
+
 /** Nothing at all if it takes no time. */
 const pause = (millis: number): Step => (millis === 0 ? Effect.void : Effect.sleep(millis))
 
@@ -121,7 +124,7 @@ export class Server {
           return false
         case "stopReading":
           this.socket.holdWrites(draw.pick([0, 50]))
-          yield* Effect.never
+          yield* forever
           return false
         case "loseWrites":
           this.socket.failWrites({ inputGoesOn: draw.chance(0.5) })
@@ -161,7 +164,7 @@ export class Server {
     return Effect.gen(this, function* () {
       yield* pause(answer.delay)
       const { fault } = answer
-      if (fault === "hang") return yield* Effect.never
+      if (fault === "hang") return yield* forever
       if (fault === "finBeforeHead" || fault === "resetBeforeHead" || fault === "resetLosing")
         return this.end(fault === "finBeforeHead" ? "fin" : "reset", fault === "resetLosing")
       for (const status of answer.interim) {

@@ -1,5 +1,6 @@
 /** Runs seeds. */
 import type { PoolStats } from "@hotaru/pool/PoolStats"
+import * as Effect from "effect/Effect"
 import { Draw } from "./Draw.js"
 import * as Plan from "./Plan.js"
 import { Run } from "./Run.js"
@@ -27,7 +28,7 @@ export interface Report {
 }
 
 /** Steps of a run, where nothing else is said. */
-export const defaultSteps = 120
+export const defaultSteps = 80
 
 export const run = (seed: number, options: Partial<Options> = {}): Report => {
   const { kept = 60, sabotage = {}, stacks = false, steps = defaultSteps } = options
@@ -54,5 +55,13 @@ export const run = (seed: number, options: Partial<Options> = {}): Report => {
     stats: failure === undefined ? run.stats : undefined
   }
 }
+
+/**
+ * To be taken between two seeds: a run leaves no turn to the process, and what is weakly held is held until one has
+ * passed. A signal to stop is heard then as well.
+ */
+export const breath: Effect.Effect<void> = Effect.async((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
 
 const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))

@@ -13,7 +13,8 @@ interface Sleeper {
 
 export class VirtualClock implements Clock.Clock {
   readonly [Clock.ClockTypeId]: Clock.ClockTypeId = Clock.ClockTypeId
-  private readonly sleepers = new Set<Sleeper>()
+  /** Who wakes first stands first; who fell asleep first, among those that wake together. */
+  private readonly sleepers: Array<Sleeper> = []
 
   constructor(private now: number) {}
 
@@ -31,25 +32,23 @@ export class VirtualClock implements Clock.Clock {
   sleep(duration: Duration.Duration): Effect.Effect<void> {
     return Effect.async<void>((resume) => {
       const sleeper = { at: this.now + Duration.toMillis(duration), wake: () => resume(Effect.void) }
-      this.sleepers.add(sleeper)
-      return Effect.sync(() => this.sleepers.delete(sleeper))
+      const later = this.sleepers.findIndex(({ at }) => at > sleeper.at)
+      this.sleepers.splice(later === -1 ? this.sleepers.length : later, 0, sleeper)
+      return Effect.sync(() => {
+        const place = this.sleepers.indexOf(sleeper)
+        if (place !== -1) this.sleepers.splice(place, 1)
+      })
     })
   }
 
   /** When the next sleeper wakes. */
   get next(): number {
-    let next = Infinity
-    for (const { at } of this.sleepers) if (at < next) next = at
-    return next
+    return this.sleepers[0]?.at ?? Infinity
   }
 
-  /** Moves time, and wakes whoever has slept long enough: first who was to wake first. */
+  /** Moves time, and wakes whoever has slept long enough. */
   moveTo(time: number): void {
     this.now = Math.max(this.now, time)
-    const due = [...this.sleepers].filter(({ at }) => at <= this.now).sort((left, right) => left.at - right.at)
-    for (const sleeper of due) {
-      this.sleepers.delete(sleeper)
-      sleeper.wake()
-    }
+    while (this.next <= this.now) this.sleepers.shift()?.wake()
   }
 }

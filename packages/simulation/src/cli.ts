@@ -61,9 +61,7 @@ const many = Effect.fnUntraced(function* (from: number, seeds: number, steps: nu
     tally.add(report)
     if (report.failure !== undefined && tally.failed <= shown) yield* Console.log(Reporting.failed(report, steps))
     if (tally.done % 250 === 0 && tally.done < seeds) yield* Console.log(`${tally.done} seeds, ${tally.failed} failed`)
-    // A signal to stop is heard between two seeds.
-    yield* Effect.yieldNow()
-    if (tally.done % 20 === 0) yield* Effect.promise(() => new Promise((resume) => setImmediate(resume)))
+    yield* Simulation.breath
   }
   yield* Console.log(tally.summary((performance.now() - began) / 1000))
   if (tally.failed > 0) return yield* new SeedsFailed({ failed: tally.failed, of: tally.done })
