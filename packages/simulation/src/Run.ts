@@ -1,4 +1,5 @@
 /** One run: what a seed makes of it, step by step, and how it ends. */
+import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
 import type * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import { type Call, judge } from "./Call.js"
@@ -42,7 +43,7 @@ export class Run {
     this.stack = new Stack(seed, plan, kept, sabotage)
     this.trace = this.stack.trace
     this.ledger = new Ledger(this.trace)
-    const world: World = { plan, draw: new Draw(seed, 3), ledger: this.ledger, trace: this.trace }
+    const world: World = { plan, draw: new Draw(seed, 3), ledger: this.ledger, trace: this.trace, slack: this.slack }
     const dials = new Dials(this.stack, world)
     this.stack.onQuiet = dials.takeUp
     this.invariants = new Invariants(this.stack, plan, dials)
@@ -98,7 +99,7 @@ export class Run {
   private act(): void {
     const { draw, plan, stack } = this
     const { pool } = stack
-    const key = draw.pick(Plan.keys(plan)) as ReturnType<typeof Plan.keys>[number]
+    const key = draw.pick(Plan.keys(plan)) as ConnectionKey
     const act = draw.weighted<() => void>([
       [10, () => this.requests()],
       [3, () => this.call((id) => Direct.make(pool, key, id, draw, plan))],
@@ -106,13 +107,18 @@ export class Run {
       [4, () => this.poll()],
       [13, () => this.advance()],
       [10 * plan.impatience, () => this.interrupt()],
-      [0.3, () => this.noted(`evict ${key}`, stack.run(pool.evict(key)))],
+      [0.5, () => this.evict(key)],
       [0.2, () => this.noted("clear", stack.run(pool.clear))],
       [0.3, () => this.noted("cleanup", stack.run(pool.cleanup))],
       [0.3, () => this.noted("suspend", stack.run(pool.suspend))],
       [2, () => this.noted("resume", stack.run(pool.resume))]
     ])
     act()
+  }
+
+  private evict(key: ConnectionKey): void {
+    this.noted(`evict ${key}`, this.stack.run(this.stack.pool.evict(key)))
+    this.stack.watch.evicted(key)
   }
 
   private noted(what: string, answer: unknown): void {

@@ -15,6 +15,8 @@ export interface World {
   readonly draw: Draw
   readonly ledger: Ledger
   readonly trace: Trace
+  /** How late things may be. Milliseconds. */
+  readonly slack: number
 }
 
 type Step = Effect.Effect<void>
@@ -26,6 +28,9 @@ const forever: Effect.Effect<never> = Effect.async(() => {})
 const pause = (millis: number): Step => (millis === 0 ? Effect.void : Effect.sleep(millis))
 
 export class Server {
+  /** What the server said of how it keeps the connection: how many more requests, until when. */
+  private hints = { remaining: Infinity, until: Infinity }
+
   constructor(
     private readonly world: World,
     private readonly socket: FakeSocket,
@@ -81,6 +86,7 @@ export class Server {
       const id = head.header("x-id") ?? this.world.trace.broken("well-formed requests", `${head.target} has no id`)
       const seen = ledger.arrived(id, Number(head.header("x-most")), this.number)
       const answer = Behaviour.answer(draw, plan)
+      this.mustHeed(id)
       this.note(`${head.method} ${id}, its exchange ${exchange}: ${describe(answer)}`)
       if (answer.gaveUp && exchange > 1) {
         this.send(Content.whole(id, 408, 0, { connection: "close" }), false)
@@ -182,6 +188,7 @@ export class Server {
         this.send(piece, answer.atOnce)
       }
       if (!this.isOpen) return
+      this.hint(answer.keepAlive)
       // In the very moment of the last byte, as one segment or right behind it.
       if (follows !== undefined) this.socket.sendLater(follows)
       else if (closing !== undefined) this.end(closing)
@@ -193,6 +200,20 @@ export class Server {
   private mustWait(id: string): void {
     if (this.socket.untaken.length > 0)
       this.world.trace.broken("one exchange a connection", `more was written on ${this.number} before ${id} had ended`)
+  }
+
+  private hint(keepAlive = ""): void {
+    const value = (name: string) => Number(new RegExp(`${name}=(\\d+)`).exec(keepAlive)?.[1] ?? Infinity)
+    const remaining = Math.min(this.hints.remaining - 1, value("max"))
+    this.hints = { remaining, until: this.world.trace.now() + value("timeout") * 1000 }
+  }
+
+  /** What the server said of the connection is heeded. */
+  private mustHeed(id: string): void {
+    const { remaining, until } = this.hints
+    const late = this.world.trace.now() - until
+    if (remaining <= 0 || late > this.world.slack)
+      this.world.trace.broken("hints are heeded", `${id} came on ${this.number}, ${remaining} left, ${late} ms late`)
   }
 
   private send(data: Uint8Array | string, atOnce: boolean): void {

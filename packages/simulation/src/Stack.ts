@@ -53,6 +53,7 @@ export class Stack {
     this.scheduler = new StepScheduler(plan.shuffled ? (count) => order.int(0, count - 1) : () => 0)
     this.trace = new Trace(() => this.now, kept)
     this.watch = new Watch(
+      plan,
       this.trace,
       () => this.now,
       () => this.polls

@@ -10,7 +10,7 @@ export class Trace {
   private hashed = 0x811c9dc5
 
   constructor(
-    private readonly now: () => number,
+    readonly now: () => number,
     private readonly kept: number
   ) {}
 

@@ -9,8 +9,10 @@ import type { ConnectorShape } from "@hotaru/pool/Connector"
 import type { Deadline, Deadlines } from "@hotaru/pool/Deadlines"
 import type { Lease, LeaseRequest, LeaseRequestOptions, PendingLease } from "@hotaru/pool/Lease"
 import type { AcquireError } from "@hotaru/pool/PoolError"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
+import type { Plan } from "./Plan.js"
 import type { Trace } from "./Trace.js"
 import { WatchedConnection } from "./WatchedConnection.js"
 
@@ -44,10 +46,13 @@ export class Watch {
   /** Limits in time that the client has set and that have neither been cleared nor fired. */
   readonly deadlines = new Set<object>()
   grants = 0
+  private readonly connections = new Map<WatchedConnection, ConnectionKey>()
+  private readonly doomed = new WeakSet<Connection>()
   private asked = 0
   private readonly tickets = new WeakMap<Lease, Asked>()
 
   constructor(
+    private readonly plan: Plan,
     private readonly trace: Trace,
     private readonly now: () => number,
     private readonly polls: () => number
@@ -56,10 +61,11 @@ export class Watch {
   connector(inner: ConnectorShape, numberOf: (connection: Connection) => number): ConnectorShape {
     return {
       connect: (key) =>
-        Effect.map(
-          inner.connect(key),
-          (connection) => new WatchedConnection(connection, numberOf(connection), this.polls, this.trace)
-        )
+        Effect.map(inner.connect(key), (connection) => {
+          const watched = new WatchedConnection(connection, numberOf(connection), this.polls, this.trace)
+          this.connections.set(watched, key)
+          return watched
+        })
     }
   }
 
@@ -81,6 +87,9 @@ export class Watch {
       this.trace.broken("right host", `${who} was granted a connection to ${lease.key}`)
     if (!connection.isOpen)
       this.trace.broken("open connection", `${who} was granted connection ${connection.number}: closed`)
+    this.checkAge(who, lease)
+    if (this.doomed.has(connection))
+      this.trace.broken("evicted is gone", `${who} was granted connection ${connection.number}, which was evicted`)
     if (asked.fresh && lease.reused)
       this.trace.broken("fresh connection", `${who} is a retry and got a used connection`)
     connection.begin(lease)
@@ -89,6 +98,26 @@ export class Watch {
       // Those that take only a new connection let others pass who take a used one.
       if (passed && !(other.fresh && lease.reused))
         this.trace.broken("order of asking", `${who} was served before request #${other.number}, which came earlier`)
+    }
+  }
+
+  /** The host's connections of now were evicted: none of them carries another request. */
+  evicted(key: ConnectionKey): void {
+    for (const [connection, to] of this.connections) {
+      if (!connection.isOpen) this.connections.delete(connection)
+      else if (Equal.equals(to, key)) this.doomed.add(connection)
+    }
+  }
+
+  private checkAge(who: string, lease: Lease): void {
+    const { enablePooling, idleTimeout, maxLifetime, maxRequestsPerConnection } = this.plan.pool
+    const limits = [
+      ["maxLifetime", maxLifetime - 1, Duration.toMillis(lease.age)],
+      ["idleTimeout", idleTimeout - 1, Duration.toMillis(lease.idle)],
+      ["maxRequestsPerConnection", (enablePooling ? maxRequestsPerConnection : 1) - 1, lease.requestCount]
+    ] as const
+    for (const [name, most, is] of limits) {
+      if (is > most && lease.reused) this.trace.broken("stale is gone", `${who} got a connection over ${name}: ${is}`)
     }
   }
 
