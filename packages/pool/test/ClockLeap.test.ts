@@ -156,26 +156,29 @@ describe("A limit on the live clock", () => {
     })
   )
 
-  it(
-    "strikes only after the loop has polled once more: what comes of that poll wins",
-    withTimers((hands) => {
-      const order: Array<string> = []
-      const deadlines = new DeadlineLists(hands.keeper)
-      const deadline = deadlines.set(1000, () => order.push("struck"))
-      hands.pass(2000)
-      run(hands, 1000)
-      // What the poll before the immediates finds: the answer was here all the time.
-      setTimeout(() => {
-        setImmediate(() => {
-          order.push("answered")
-          deadline.clear()
-        })
-      }, 1999)
-      run(hands, 2100)
-      vi.runAllTimers()
-      assert.deepStrictEqual(order, ["answered"])
-    })
-  )
+  for (const isAnswered of [true, false]) {
+    it(
+      `strikes only after the loop has polled once more: ${isAnswered ? "what comes of that poll wins" : "if nothing comes of it"}`,
+      withTimers((hands) => {
+        const immediates: Array<() => void> = []
+        vi.stubGlobal("setImmediate", (callback: () => void) => immediates.push(callback))
+        try {
+          let struck = 0
+          const deadline = new DeadlineLists(hands.keeper).set(1000, () => struck++)
+          hands.pass(2000)
+          run(hands, 3000)
+          assert.deepStrictEqual([struck, immediates.length], [0, 1])
+          // Between the timers and the immediates the loop polls.
+          if (isAnswered) deadline.clear()
+          for (const immediate of immediates) immediate()
+          run(hands, 5000)
+          assert.strictEqual(struck, isAnswered ? 0 : 1)
+        } finally {
+          vi.unstubAllGlobals()
+        }
+      })
+    )
+  }
 
   it(
     "that is cleared while it is given the time back never strikes",

@@ -183,6 +183,12 @@ describe("Books kept from the events alone", () => {
           lease.heard()
           give(lease)
         },
+        () => {
+          // More than may idle.
+          for (const { held } of open()) {
+            if (held.key === a || held.key === b) give(held)
+          }
+        },
         () => pick(open())?.lease?.settle(Lease.Spent("Close")),
         () => {
           const lease = pick(open())?.lease

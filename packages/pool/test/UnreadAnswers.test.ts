@@ -156,6 +156,31 @@ describe("An answer that nobody has begun to read", () => {
     })
   )
 
+  for (const [scope, config] of [
+    ["host's", { maxConnectionsPerHost: 3 }],
+    ["total", { maxConnections: 3 }]
+  ] as const) {
+    it.effect(`at the ${scope} limit, a second request is worth a second one, though the first is still to come`, () =>
+      onOpenNetwork(config, function* ({ pool, story }) {
+        const reclaimed = new Reclaimed()
+        const leases = [yield* pool.lease(a), yield* pool.lease(a), yield* pool.lease(a)]
+        for (const [i, lease] of leases.entries()) {
+          yield* TestClock.adjust(1)
+          reclaimed.offer(String(i), lease, false)
+        }
+        yield* TestClock.adjust("2 seconds")
+        const one = ask(pool, a)
+        assert.deepStrictEqual(reclaimed.names, ["0"])
+        const two = ask(pool, a)
+        assert.deepStrictEqual(reclaimed.names, ["0", "1"])
+        for (const lease of leases.slice(0, 2)) lease.settle(Lease.Broken("BodyAbandoned"))
+        yield* story.settle
+        assert.isTrue(one.lease !== undefined && two.lease !== undefined)
+        assert.deepStrictEqual(reclaimed.names, ["0", "1"])
+      })
+    )
+  }
+
   it.effect("two hosts that wait at the total get one each, though the first takes its time", () =>
     onOpenNetwork({ maxConnections: 2 }, function* ({ pool, story }) {
       const reclaimed = new Reclaimed()
