@@ -14,7 +14,7 @@ interface Recorded {
   readonly kind: Tracer.SpanKind
   readonly parent: Option.Option<Tracer.AnySpan>
   readonly attributes: Map<string, unknown>
-  readonly events: Array<string>
+  readonly events: Array<readonly [name: string, attributes: unknown]>
   exit: Exit.Exit<unknown, unknown> | undefined
 }
 
@@ -44,7 +44,7 @@ const recording = (sampled = true) => {
           recorded.exit = exit
         },
         attribute: (key, value) => recorded.attributes.set(key, value),
-        event: (event) => recorded.events.push(event),
+        event: (name, _at, attributes) => recorded.events.push([name, attributes]),
         addLinks: () => {}
       }
     },
@@ -177,19 +177,32 @@ describe("a request's span", () => {
     })
   )
 
-  it.effect("shows a retry as an event", () =>
-    Effect.gen(function* () {
-      const run = Effect.gen(function* () {
-        const network = yield* FakeNetwork.FakeNetwork
-        yield* HttpClient.execute(get())
-        yield* network.settle
-        network.sockets[0]!.endLater()
-        yield* HttpClient.execute(get())
+  for (const [what, budget, names] of [
+    ["a retry", 10, ["hotaru.retry"]],
+    ["a retry that the pool refuses", 0, ["hotaru.retry.refused"]]
+  ] as const) {
+    it.effect(`shows ${what} as an event, with the connection's id and the reason`, () =>
+      Effect.gen(function* () {
+        let id = 0
+        const run = Effect.gen(function* () {
+          const network = yield* FakeNetwork.FakeNetwork
+          yield* HttpClient.execute(get())
+          yield* network.settle
+          network.sockets[0]!.endLater()
+          yield* Effect.exit(HttpClient.execute(get()))
+          id = network.sockets[0]!.id
+        })
+        const layer = clientLayer(ScriptedServer.always(Wire.ok("x")), { pool: { retryBudgetPerHost: budget } })
+        const { spans } = yield* traced(run, true, layer)
+        const reason = { "hotaru.connection.id": id, "hotaru.retry.reason": "the peer closed it" }
+        const refusal = budget === 0 ? { "hotaru.retry.refusal": "RetryBudget" } : {}
+        assert.deepStrictEqual(
+          spans[1]!.events,
+          names.map((name) => [name, { ...reason, ...refusal }])
+        )
       })
-      const { spans } = yield* traced(run, true, clientLayer(ScriptedServer.always(Wire.ok("x"))))
-      assert.deepStrictEqual(spans[1]!.events, ["hotaru.retry"])
-    })
-  )
+    )
+  }
 
   it.effect("is the parent of what runs in the request's body", () =>
     Effect.gen(function* () {
