@@ -147,7 +147,7 @@ describe("Books kept from the events alone", () => {
     const config = {
       maxConnectionsPerHost: 3,
       maxConnections: 6,
-      maxIdlePerHost: 2,
+      maxIdlePerHost: 1,
       maxPendingPerHost: 3,
       acquireTimeout: "8 seconds",
       idleTimeout: "20 seconds",
