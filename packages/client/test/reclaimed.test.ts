@@ -104,6 +104,24 @@ describe("an answer that nobody reads gives its connection up", () => {
     )
   )
 
+  it.effect("and keeps it open where the rest is small: the next request goes on the same one", () =>
+    Effect.gen(function* () {
+      const network = yield* FakeNetwork.FakeNetwork
+      yield* HttpClient.execute(get("/first"))
+      const waiting = yield* inLine(get("/second"))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(waiting), "second")
+      assert.deepStrictEqual([network.sockets.length, (yield* stats).reclaimed, (yield* stats).closed], [1, 1, {}])
+    }).pipe(
+      Effect.provide(
+        clientLayer(
+          ScriptedServer.make(({ target }) => Wire.ok(target === "/first" ? "x".repeat(200_000) : "second")),
+          { pool: { maxConnectionsPerHost: 1 } }
+        )
+      )
+    )
+  )
+
   it.effect("after a second although unreadBodyTimeout is off: others need it", () =>
     story(
       Effect.gen(function* () {

@@ -233,7 +233,7 @@ export class Reader implements BodySource {
     this.head = head
     this.state = "Body"
     this.body = new ResponseBody(this, plan.limits, head.framing._tag === "Length" ? head.framing.length : undefined)
-    this.refused = Rules.refuse(this.progress(), head, plan.limits)
+    if (plan.limits.allowedContentTypes !== undefined) this.refused = Rules.refuse(this.progress(), head, plan.limits)
     if (this.refused !== undefined) this.body.abandon("its content type is refused", false)
   }
 
