@@ -20,6 +20,7 @@ const [name, quick] = process.argv.slice(2)
 
 Effect.gen(function* () {
   if (!names.includes(name as Name)) return yield* Effect.dieMessage(`nothing is called ${name}`)
-  yield* report(yield* Effect.scoped(measures[name as Name]({ quick: quick === "quick" })))
+  const measure = yield* Effect.promise(measures[name as Name])
+  yield* report(yield* Effect.scoped(measure({ quick: quick === "quick" })))
   yield* Effect.sync(() => process.channel?.unref())
 }).pipe(NodeRuntime.runMain)

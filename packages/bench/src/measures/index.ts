@@ -1,24 +1,15 @@
-/** The measures by name. */
+/** The measures by name, each loaded by itself: what another one imports (undici, the platform's clients) slows the process down. */
 import type { Measure } from "../Measure.js"
-import { cleanup } from "./cleanup.js"
-import { heap } from "./heap.js"
-import { hosts } from "./hosts.js"
-import { idle } from "./idle.js"
 import type { Name } from "./names.js"
-import { pool } from "./pool.js"
-import { refusal } from "./refusal.js"
-import { small } from "./small.js"
-import { turn } from "./turn.js"
-import { waiters } from "./waiters.js"
 
-export const measures: Readonly<Record<Name, Measure>> = {
-  pool,
-  hosts,
-  idle,
-  waiters,
-  cleanup,
-  refusal,
-  heap,
-  small,
-  turn
+export const measures: Readonly<Record<Name, () => Promise<Measure>>> = {
+  pool: () => import("./pool.js").then(({ pool }) => pool),
+  hosts: () => import("./hosts.js").then(({ hosts }) => hosts),
+  idle: () => import("./idle.js").then(({ idle }) => idle),
+  waiters: () => import("./waiters.js").then(({ waiters }) => waiters),
+  cleanup: () => import("./cleanup.js").then(({ cleanup }) => cleanup),
+  refusal: () => import("./refusal.js").then(({ refusal }) => refusal),
+  heap: () => import("./heap.js").then(({ heap }) => heap),
+  small: () => import("./small.js").then(({ small }) => small),
+  turn: () => import("./turn.js").then(({ turn }) => turn)
 }
