@@ -157,7 +157,7 @@ export interface Dialled {
 export const dialled = (draw: Draw, plan: Plan): Dialled => ({
   end: draw.chance(plan.trouble) ? draw.pick(["refused", "refused", "hang", "openAndClose", "local"]) : "open",
   after: draw.weighted([
-    [4, 0],
+    [plan.theme === "tight" ? 1 : 4, 0],
     [3, draw.int(1, 30)],
     [1, plan.gentle ? 30 : draw.int(30, 1200)]
   ])

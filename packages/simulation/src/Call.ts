@@ -15,6 +15,8 @@ export interface Wish {
   readonly repeatable: boolean
   /** Whether the body that it sends fails, or is not as long as announced. */
   readonly spoiled: boolean
+  /** Whether it uses the pool without the client. */
+  readonly isDirect: boolean
   /** Within how many milliseconds it must have ended. */
   readonly within: number
 }

@@ -24,7 +24,7 @@ const deeds = [
   [1, "broken"],
   // Its answer, if one comes, is nobody's: the connection cannot be given back.
   [1, "touched"],
-  [1, "silent"],
+  [2, "silent"],
   [2, "offered"],
   [1, "fails"]
 ] as const
@@ -59,7 +59,7 @@ const begin = (connection: Connection, lease: Lease.Lease | undefined): void =>
   (connection as WatchedConnection).begin(lease)
 
 export const make = (pool: ConnectionPoolShape, key: ConnectionKey, id: string, draw: Draw, plan: Plan.Plan): Made => {
-  const base = { repeatable: false, spoiled: false, within: Plan.bound(plan) }
+  const base = { repeatable: false, spoiled: false, isDirect: true, within: Plan.bound(plan) }
   const what = deed(id, draw)
   const planned = <A, E>(effect: Effect.Effect<A, E | Unlucky>): Effect.Effect<A | void, Exclude<E, Unlucky>> =>
     Effect.catchIf(
@@ -119,7 +119,7 @@ export const make = (pool: ConnectionPoolShape, key: ConnectionKey, id: string, 
 
 /** Warm-ups and drains of one host end within their own limits. */
 export const upkeep = (pool: ConnectionPoolShape, key: ConnectionKey, draw: Draw, plan: Plan.Plan): Made => {
-  const base = { repeatable: false, spoiled: false }
+  const base = { repeatable: false, spoiled: false, isDirect: true }
   if (draw.chance(0.5)) {
     const n = draw.int(1, 5)
     return { ...base, kind: `warm ${key} to ${n}`, within: Plan.bound(plan), effect: pool.warm(key, n) }

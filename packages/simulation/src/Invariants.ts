@@ -43,8 +43,8 @@ export class Invariants {
     if (real > most) this.stack.trace.broken("limits", `${real} ${name}, where ${most} are allowed`)
   }
 
-  /** `direct`: uses of the pool that may be in line, and that only the pool knows of. */
-  afterStep(direct: number): void {
+  /** `direct`: uses of the pool that may be in line, and that only the pool knows of. `requests`: through the client. */
+  afterStep(direct: number, requests: number): void {
     const { network, trace, watch } = this.stack
     const { hosts, stats } = this.books
     const open = network.open.length
@@ -59,6 +59,7 @@ export class Invariants {
     if (this.plan.observed) this.same("hits + misses", stats.hits + stats.misses, this.acquired)
     if (stats.hits + stats.misses < watch.grants) this.same("hits + misses", stats.hits + stats.misses, watch.grants)
     const waiting = watch.waiting.size
+    if (waiting > requests) trace.broken("no ghosts", `${waiting} requests are in line for ${requests} calls`)
     if (stats.pendingAcquires < waiting || stats.pendingAcquires > waiting + direct)
       this.same("pendingAcquires", stats.pendingAcquires, waiting)
     for (const field of ["pooledConnections", "activeConnections", "openingConnections", "pendingAcquires"] as const) {
@@ -106,10 +107,22 @@ export class Invariants {
     }
     for (const [key, host] of hosts) {
       const any = host.pooledConnections + host.activeConnections + host.openingConnections + host.pendingAcquires
-      if (any === 0 && (draining || (this.plan.pool.minIdlePerHost === 0 && !warming)))
+      // A suspended pool keeps in mind what was to be warmed up, even if nobody waits for it any more.
+      if (any === 0 && !stats.suspended && (draining || (this.plan.pool.minIdlePerHost === 0 && !warming)))
         trace.broken("no empty host", `${key} has nothing and is known still`)
+      if (this.plan.pool.minIdlePerHost === 0 && !warming) this.checkDials(key, host)
       if (!stats.suspended && !draining) this.checkWaiting(key, host, stats)
     }
+  }
+
+  /** Nothing is dialled that nobody waits for and that could not be kept. */
+  private checkDials(key: ConnectionKey, host: HostStats): void {
+    const room = this.plan.pool.enablePooling
+      ? Math.max(this.limits(key).maxIdlePerHost - host.pooledConnections, 0)
+      : 0
+    if (host.openingConnections <= host.pendingAcquires + room) return
+    const what = `${host.openingConnections} dials to ${key} for ${host.pendingAcquires} requests in line`
+    this.stack.trace.broken("no dial for nobody", `${what}, and room for ${room} idle connections`)
   }
 
   /** Nobody waits while a fit connection or a place exists. */

@@ -39,7 +39,14 @@ export interface ClientNumbers {
   readonly expectContinueTimeout: number
 }
 
+/**
+ * `tight`: hosts fight for few places, dials are slow, callers leave. `steady`: little goes wrong, connections live long
+ * and are used often. `any`: whatever comes.
+ */
+export type Theme = "tight" | "steady" | "any"
+
 export interface Plan {
+  readonly theme: Theme
   readonly hosts: number
   readonly pool: PoolNumbers
   /** Overrides for the first host. */
@@ -68,9 +75,26 @@ export interface Plan {
 }
 
 export const make = (draw: Draw): Plan => {
+  const theme = draw.pick(["tight", "steady", "any", "any"])
+  const plan = anyPlan(draw)
+  if (theme === "tight") {
+    const maxConnections = draw.int(1, 3)
+    const pool = { ...plan.pool, maxConnections, maxIdlePerHost: draw.int(0, 1), maxPendingPerHost: 100 }
+    return { ...plan, theme, pool, hosts: draw.int(2, 4), impatience: 0.3, crowd: 10 }
+  }
+  if (theme === "steady") {
+    const lasting = { maxLifetime: 60_000, idleTimeout: 30_000, maxIdlePerHost: 4, minIdlePerHost: 0 }
+    const pool = { ...plan.pool, ...lasting, maxConnections: 16, maxPendingPerHost: 100, enablePooling: true }
+    return { ...plan, theme, pool, hosts: draw.int(1, 2), trouble: Math.min(plan.trouble, 0.02), firstHost: undefined }
+  }
+  return plan
+}
+
+const anyPlan = (draw: Draw): Plan => {
   const gentle = draw.chance(0.25)
   const maxConnectionsPerHost = draw.int(1, 4)
   return {
+    theme: "any",
     hosts: draw.int(1, 4),
     pool: {
       maxIdlePerHost: draw.weighted([

@@ -258,5 +258,5 @@ export const make = (client: HttpClient.HttpClient, id: string, draw: Draw, plan
   const effect: Effect.Effect<unknown, HttpClientError> = Effect.scoped(read)
   const within = reading.prompt ? Math.min(Plan.bound(plan), plan.client.requestTimeout + 1) : Plan.bound(plan)
   const kind = `${shape.name}, ${reading.name}${scoped ? ", scoped" : ""}`
-  return { kind, repeatable: shape.repeatable, spoiled: shape.spoiled === true, within, effect }
+  return { kind, repeatable: shape.repeatable, spoiled: shape.spoiled === true, isDirect: false, within, effect }
 }

@@ -58,8 +58,8 @@ export class Run {
     const drainAt = this.plan.drainsEarly ? this.draw.int(Math.floor(steps * 0.6), steps) : Infinity
     for (this.trace.step = 1; this.trace.step <= steps; this.trace.step++) {
       if (this.trace.step === drainAt) this.drain()
-      this.act()
-      this.check(this.draw.chance(0.4))
+      const shakes = this.act()
+      this.check(shakes || this.draw.chance(0.35))
     }
     this.finish()
   }
@@ -75,8 +75,8 @@ export class Run {
     }
     this.judgeEnded()
     this.rethrow()
-    const direct = [...this.calls].filter((call) => call.kind.includes("for ")).length
-    this.invariants.afterStep(direct)
+    const direct = [...this.calls].filter((call) => call.isDirect).length
+    this.invariants.afterStep(direct, this.calls.size - direct)
     const warming = [...this.calls].some((call) => call.kind.startsWith("warm"))
     if (rests) this.invariants.atRest(this.slack, this.drainBegan, warming)
     for (const call of this.calls) {
@@ -96,16 +96,21 @@ export class Run {
     return this.plan.blocked ? longestBlock : 0
   }
 
-  private act(): void {
+  /** Answers whether it is worth a look at what comes of it by itself. */
+  private act(): boolean {
     const { draw, plan, stack } = this
     const { pool } = stack
     const key = draw.pick(Plan.keys(plan)) as ConnectionKey
-    const act = draw.weighted<() => void>([
-      [10, () => this.requests()],
-      [3, () => this.call((id) => Direct.make(pool, key, id, draw, plan))],
-      [0.5, () => this.call(() => Direct.upkeep(pool, key, draw, plan))],
-      [4, () => this.poll()],
-      [13, () => this.advance()],
+    const quietly = (act: () => void) => () => {
+      act()
+      return false
+    }
+    const act = draw.weighted<() => boolean>([
+      [10, quietly(() => this.requests())],
+      [3, quietly(() => this.call((id) => Direct.make(pool, key, id, draw, plan)))],
+      [0.5, quietly(() => this.call(() => Direct.upkeep(pool, key, draw, plan)))],
+      [4, quietly(() => this.poll())],
+      [13, quietly(() => this.advance())],
       [10 * plan.impatience, () => this.interrupt()],
       [0.5, () => this.evict(key)],
       [0.2, () => this.noted("clear", stack.run(pool.clear))],
@@ -113,16 +118,18 @@ export class Run {
       [0.3, () => this.noted("suspend", stack.run(pool.suspend))],
       [2, () => this.noted("resume", stack.run(pool.resume))]
     ])
-    act()
+    return act()
   }
 
-  private evict(key: ConnectionKey): void {
+  private evict(key: ConnectionKey): boolean {
     this.noted(`evict ${key}`, this.stack.run(this.stack.pool.evict(key)))
     this.stack.watch.evicted(key)
+    return true
   }
 
-  private noted(what: string, answer: unknown): void {
+  private noted(what: string, answer: unknown): boolean {
     this.trace.note(answer === undefined ? what : `${what}: ${String(answer)}`)
+    return true
   }
 
   private requests(): void {
@@ -181,12 +188,18 @@ export class Run {
     this.stack.advance(millis, blocked)
   }
 
-  private interrupt(): void {
+  private interrupt(): boolean {
     const call = this.draw.pick([...this.calls].filter((one) => !one.interrupted && !one.kind.startsWith("drain")))
-    if (call === undefined) return
-    this.trace.note(`call ${call.id} is interrupted`)
+    if (call === undefined) return false
     call.interrupted = true
-    call.fiber.unsafeInterruptAsFork(FiberId.none)
+    const now = () => {
+      this.trace.note(`call ${call.id} is interrupted`)
+      call.fiber.unsafeInterruptAsFork(FiberId.none)
+    }
+    // At rest, or amid what others do: in the very turn of a grant, of an answer, of an end.
+    if (this.draw.chance(0.4)) now()
+    else this.stack.after(this.draw.int(0, 25), now)
+    return true
   }
 
   private drain(): void {
@@ -196,6 +209,7 @@ export class Run {
       kind: "drain",
       repeatable: false,
       spoiled: false,
+      isDirect: true,
       within: drainTimeout + 1,
       effect: this.stack.pool.drain
     }))

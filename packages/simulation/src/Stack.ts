@@ -103,6 +103,11 @@ export class Stack {
     return Exit.isSuccess(exit) ? exit.value : this.trace.broken("at once", Cause.pretty(exit.cause))
   }
 
+  /** Acts when fibers have taken so many more steps, whoever waits for whom then. */
+  after(steps: number, act: () => void): void {
+    this.scheduler.after(steps, act)
+  }
+
   /** Lets every fiber run until it waits. */
   quiet(): void {
     do this.scheduler.drain()

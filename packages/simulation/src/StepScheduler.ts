@@ -11,6 +11,7 @@ const endless = 200_000
 
 export class StepScheduler implements Scheduler {
   private readonly tasks: Array<Task> = []
+  private readonly interludes: Array<{ left: number; readonly act: Task }> = []
 
   constructor(private readonly pick: (count: number) => number) {}
 
@@ -24,10 +25,21 @@ export class StepScheduler implements Scheduler {
     this.tasks.push(task)
   }
 
+  /** Acts amid the steps of fibers, when so many have been taken. */
+  after(steps: number, act: Task): void {
+    this.interludes.push({ left: steps, act })
+  }
+
+  private interlude(): void {
+    for (const one of this.interludes) one.left--
+    while ((this.interludes[0]?.left ?? 0) < 0) this.interludes.shift()?.act()
+  }
+
   /** Runs until every fiber waits for something. */
   drain(): void {
     for (let ran = 0; this.tasks.length > 0; ran++) {
       if (ran > endless) throw new Error(`fibers did not come to rest within ${endless} steps`)
+      if (this.interludes.length > 0) this.interlude()
       const [task] = this.tasks.splice(this.pick(this.tasks.length), 1)
       task?.()
     }
