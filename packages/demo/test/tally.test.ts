@@ -6,7 +6,7 @@ const key = ConnectionKey.make({ host: "a.test", port: 80, useTls: false })
 const opened = (connectionId: number) =>
   PoolEvent.Opened({ at: 0, key, connectionId, took: 3, remoteAddress: undefined })
 const retired = (connectionId: number, reason: string) =>
-  PoolEvent.Retired({ at: 0, key, connectionId, reason, age: 0, requests: 1 })
+  PoolEvent.Retired({ at: 0, key, connectionId, reason, age: 0, requests: 1, unused: false })
 
 describe("a tally", () => {
   it("knows the most connections open at one time, not how many there were", () => {

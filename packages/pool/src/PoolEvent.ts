@@ -59,6 +59,8 @@ export type PoolEvent = Data.TaggedEnum<{
     readonly reason: string
     readonly age: number
     readonly requests: number
+    /** Whether the peer ended it before it had carried an answer, which counts as a dial that failed (`connectFailures`). */
+    readonly unused: boolean
   }
   /** A request is sent again on a fresh connection, because its reused one was dead. */
   Retried: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number }

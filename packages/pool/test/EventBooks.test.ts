@@ -19,7 +19,6 @@ const stale = new Set([
   "UnexpectedBytes",
   "Distrusted"
 ])
-const peerEnds = new Set(["PeerClosed", "PeerReset", "SocketError", "UnexpectedBytes"])
 
 /** What a listener can know. */
 class Books {
@@ -53,15 +52,13 @@ class Books {
         assert.isTrue(known.leased, "what comes back was on lease")
         known.leased = false
       },
-      Retired: ({ connectionId, reason, requests }) => {
+      Retired: ({ connectionId, reason, requests, unused }) => {
         const { leased, used } = this.known(connectionId)
         this.open.delete(connectionId)
         this.closed[reason] = (this.closed[reason] ?? 0) + 1
         assert.strictEqual(requests > 0, used)
         if (!leased && stale.has(reason)) this.evictions++
-        // It died before it had carried anything; "stale" is this story's own word for a reset without an answer.
-        if (requests === 0 && peerEnds.has(reason)) this.connectFailures++
-        if (requests === 1 && reason === "stale") this.connectFailures++
+        if (unused) this.connectFailures++
       },
       OpenStarted: () => this.opening++,
       OpenAbandoned: () => this.opening--,

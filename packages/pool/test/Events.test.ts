@@ -95,7 +95,7 @@ describe("Events", () => {
         PoolEvent.Acquired({ at: 5000, ...common, reused: true, waited: 3000, idle: 0 }),
         PoolEvent.Returned({ at: 5000, ...common, held: 0 }),
         PoolEvent.Acquired({ at: 9000, ...common, reused: true, waited: 0, idle: 4000 }),
-        PoolEvent.Retired({ at: 9000, ...common, reason: "CloseToken", age: 7000, requests: 3 })
+        PoolEvent.Retired({ at: 9000, ...common, reason: "CloseToken", age: 7000, requests: 3, unused: false })
       ])
     })
   )

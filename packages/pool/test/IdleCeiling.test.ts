@@ -287,24 +287,32 @@ describe("The ceiling of a host's idle connections", () => {
     })
   )
 
+  /** A connection that had idled for ten seconds dies without an answer, so long after it was granted. */
+  const diesAfter = ({ network, pool, ...here }: Here, millis: number) =>
+    Effect.gen(function* () {
+      const [socket] = yield* idleConnections({ network, pool, ...here }, a, 1)
+      yield* TestClock.adjust(10_000)
+      const lease = ask(pool, a).held
+      assert.strictEqual(socketOf(lease, network), socket)
+      lease.connection.write("ping")
+      yield* TestClock.adjust(millis)
+      socket?.reset()
+      lease.settle(Lease.Broken("PeerReset"))
+      yield* TestClock.adjust(251)
+      return Option.getOrThrow(yield* hostStatsOf(pool, a)).idleCeiling
+    })
+
   it.effect("is learned as well from requests whose reused connection dies before a byte of an answer", () =>
     onOpenNetwork({}, function* (here) {
-      const { network, pool } = here
-      yield* pool.lease(a)
-      const dies = Effect.gen(function* () {
-        const [socket] = yield* idleConnections(here, a, 1)
-        yield* TestClock.adjust(10_000)
-        const lease = ask(pool, a).held
-        assert.strictEqual(socketOf(lease, network), socket)
-        lease.connection.write("ping")
-        // The request itself takes its time: what counts is how long the connection had idled.
-        yield* TestClock.adjust(5000)
-        socket?.reset()
-        lease.settle(Lease.Broken("PeerReset"))
-        yield* TestClock.adjust(251)
-        return Option.getOrThrow(yield* hostStatsOf(pool, a)).idleCeiling
-      })
-      assert.deepStrictEqual([yield* dies, yield* dies], [undefined, 9000])
+      yield* here.pool.lease(a)
+      assert.deepStrictEqual([yield* diesAfter(here, 999), yield* diesAfter(here, 0)], [undefined, 9000])
+    })
+  )
+
+  it.effect("is not learned from one that lived on for a second after the grant: it did not die of having idled", () =>
+    onOpenNetwork({}, function* (here) {
+      yield* here.pool.lease(a)
+      assert.deepStrictEqual([yield* diesAfter(here, 1000), yield* diesAfter(here, 1000)], [undefined, undefined])
     })
   )
 

@@ -103,6 +103,21 @@ describe("minIdlePerHost", () => {
     })
   )
 
+  it.effect("one that nobody used and the peer closes after half a minute is replaced at once, however often", () =>
+    onOpenNetwork({ minIdlePerHost: 1, cleanupInterval: never }, function* ({ network, pool, story }) {
+      ask(pool, a).cancel()
+      yield* story.settle
+      for (let i = 1; i <= 4; i++) {
+        assert.strictEqual(network.sockets.length, i)
+        yield* TestClock.adjust("30 seconds")
+        network.sockets[i - 1]?.end()
+        yield* story.settle
+      }
+      assert.deepStrictEqual(yield* counts(pool), { idle: 1, active: 0, opening: 0, waiting: 0 })
+      yield* pool.drain
+    })
+  )
+
   it.effect("an answer, and not merely a connection that opens, makes an end of the waiting", () =>
     onPool({ minIdlePerHost: 1, maxConnectingPerHost: 1, cleanupInterval: never }, function* (here) {
       const { network, pool, story } = here

@@ -94,6 +94,22 @@ describe("While the pool is suspended", () => {
     })
   )
 
+  it.effect("a dial that fails takes nobody out of line; resumed, they are dialled for anew", () =>
+    onPool({}, function* ({ network, pool, story }) {
+      const first = ask(pool, a)
+      const dial = yield* story.expectDial()
+      yield* pool.suspend
+      const second = ask(pool, a)
+      yield* story.dialFails(dial)
+      assert.deepStrictEqual([first.waiting, second.waiting, network.dials.length], [true, true, 1])
+      yield* pool.resume
+      yield* story.dialSucceeds(yield* story.expectDial())
+      assert.isDefined(first.lease)
+      yield* story.dialSucceeds(yield* story.expectDial())
+      assert.isDefined(second.lease)
+    })
+  )
+
   it.effect("idle connections that end are closed as ever, and the cleanup goes on", () =>
     onOpenNetwork({ idleTimeout: "5 seconds", cleanupInterval: "1 second" }, function* (here) {
       const { network, pool } = here

@@ -47,6 +47,7 @@ export const opened = (
     out.push({ _tag: "Emit", event })
   }
   if (!connection.isOpen) {
+    entry.diedUnused = true
     retire(state, entry, "PeerClosed", now, out)
     state.connectFailures++
     const detail = "the peer accepted the connection and closed it at once"
@@ -104,8 +105,11 @@ const unavailable = (
 ): void => {
   host.health.failed(error, now)
   host.wanted = 0
-  if (host.dials.size === 0) dismissThose(state, host.freshWaiters, dial, error, now, out)
-  if (host.places === 0) dismissThose(state, host.waiters, dial, error, now, out)
+  // A suspended pool keeps its line: what failed may be what it was suspended for.
+  if (state.phase !== "Suspended") {
+    if (host.dials.size === 0) dismissThose(state, host.freshWaiters, dial, error, now, out)
+    if (host.places === 0) dismissThose(state, host.waiters, dial, error, now, out)
+  }
   review(state, host)
   if (host.places > 0 && (host.dials.size > 0 || host.freshWaiters.size === 0)) state.wanting.remove(host)
   forgetIfEmpty(state, host, out)

@@ -25,12 +25,14 @@ export class Health {
   readonly retries = new RetryBudget()
   private backoff = 0
 
-  /** A dial failed, or a connection died before it had carried anything. */
-  failed(error: ConnectError | ConnectTimeout, now: number): void {
+  /** A dial failed, or a connection that had lived for so long died before it had carried anything. */
+  failed(error: ConnectError | ConnectTimeout, now: number, lived = 0): void {
     this.lastFailure = error
     this.failures++
     // Our own failures (out of descriptors, denied, aborted) say nothing about the peer.
     if (error._tag === "ConnectTimeout" || !error.local) this.failing = true
+    // Replacing one that lived as long as the longest wait is no storm.
+    if (lived >= longestBackoff) return
     this.backoff = Math.min(Math.max(this.backoff * 2, leastBackoff), longestBackoff)
     this.unwaitedDialAt = now + this.backoff
   }

@@ -23,6 +23,9 @@ export interface LeaseFacts {
   readonly heardBefore: number
 }
 
+/** A connection that was dead when it was granted shows it by then. Milliseconds. */
+const staleWithin = 1000
+
 /** The reasons for which the other side ends an idle connection, as opposed to one that failed on the way. */
 const closings: ReadonlySet<PoolReason> = new Set(["PeerClosed", "PeerReset"])
 
@@ -31,7 +34,7 @@ export const drawFromIdle = (state: PoolState, entry: Entry, reason: PoolReason,
   const { host } = entry
   if (closings.has(reason)) learnIdle(state, host, now - entry.lastUsedAt, now, out)
   // It never carried anything: the same as a failed dial.
-  if (entry.requestCount === 0) diedUnused(state, host, "the peer accepted the connection and closed it unused", now)
+  if (entry.requestCount === 0) diedUnused(state, entry, "the peer accepted the connection and closed it unused", now)
 }
 
 /** A lease has ended. */
@@ -54,13 +57,15 @@ export const draw = (
   }
   // Only what the peer did is a lesson: a connection that is still open was given up by ourselves.
   if (settlement._tag !== "Broken" || lease.hasRead || entry.connection.isOpen) return
-  if (lease.reused && lease.idledFor > 0) learnIdle(state, entry.host, lease.idledFor, now, out)
+  // One that lived on after the grant did not die of having been idle.
+  const atOnce = now - lease.grantedAt < staleWithin
+  if (lease.reused && lease.idledFor > 0 && atOnce) learnIdle(state, entry.host, lease.idledFor, now, out)
   if (lease.isRetry) {
     state.failedRetries++
     health.retries.charge(settings.retryBudget, now)
   }
   if (entry.requestCount === 1 && entry.connection.bytesRead === 0) {
-    diedUnused(state, entry.host, "the peer accepted the connection and closed it without an answer", now)
+    diedUnused(state, entry, "the peer accepted the connection and closed it without an answer", now)
   }
 }
 
@@ -77,9 +82,12 @@ const tellCeiling = (state: PoolState, host: HostRecord, now: number, out: Comma
   out.push({ _tag: "Emit", event: PoolEvent.IdleCeilingLearned({ at: now, key: host.key, ceiling }) })
 }
 
-const diedUnused = (state: PoolState, host: HostRecord, detail: string, now: number): void => {
+const diedUnused = (state: PoolState, entry: Entry, detail: string, now: number): void => {
+  const { host } = entry
+  entry.diedUnused = true
   state.connectFailures++
-  host.health.failed(new ConnectError({ key: host.key, phase: "before-use", detail, local: false }), now)
+  const error = new ConnectError({ key: host.key, phase: "before-use", detail, local: false })
+  host.health.failed(error, now, now - entry.createdAt)
   // Whoever warms the host up hears of it, and does not dial on and on.
   host.wanted = 0
 }

@@ -72,6 +72,8 @@ export class Entry implements PooledConnection, Linked<Entry> {
   roomy = false
   /** Set when it is to be retired as soon as it is returned. */
   condemned: string | undefined = undefined
+  /** Whether it died before it had carried an answer. */
+  diedUnused = false
   /** Whether it still waits for the event loop to poll after its last byte (network rest). Set by the interpreter. */
   resting = false
   /** The interpreter's own; the core never looks at it. */

@@ -154,7 +154,8 @@ export const discard = (state: PoolState, entry: Entry, reason: string, now: num
         connectionId: entry.connection.id,
         reason,
         age: now - entry.createdAt,
-        requests: entry.requestCount
+        requests: entry.requestCount,
+        unused: entry.diedUnused
       })
     })
   }

@@ -164,7 +164,8 @@ export const closeThose = (
     retire(state, entry, "DrainTimeout", now, out)
     aborted++
   }
-  if (state.observed) {
+  // A pool that has closed meanwhile has nothing to add.
+  if (state.observed && state.phase !== "Closed") {
     const event = PoolEvent.HostDrained({ at: now, key: host.key, took: now - startedAt, aborted })
     out.push({ _tag: "Emit", event })
   }
