@@ -40,6 +40,8 @@ export interface Answer {
   /** With a request that has a body. */
   readonly upload: "read" | "refuse" | "answerEarly" | "stopReading" | "loseWrites" | "readSlowly"
   readonly expect: "continue" | "silence" | "refuse417" | "answer"
+  /** Had just ended the connection when the request came, if it is not the first on it. */
+  readonly stale: "fin" | "reset" | undefined
   /** Answers 408 and closes when it is not the first on its connection. */
   readonly gaveUp: boolean
 }
@@ -127,6 +129,7 @@ export const answer = (draw: Draw, plan: Plan): Answer => {
       [plan.gentle ? 0 : 1, "refuse417" as const],
       [1, "answer" as const]
     ]),
+    stale: draw.chance(0.05) ? draw.pick(["fin", "reset"]) : undefined,
     gaveUp: goesWrong && draw.chance(0.2)
   }
 }

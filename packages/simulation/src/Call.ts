@@ -1,5 +1,6 @@
 /** A user's call, and how it may end. */
 import type { ExchangeError } from "@hotaru/client/ExchangeError"
+import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
 import type { AcquireError } from "@hotaru/pool/PoolError"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
@@ -17,6 +18,8 @@ export interface Wish {
   readonly spoiled: boolean
   /** Whether it uses the pool without the client. */
   readonly isDirect: boolean
+  /** The host that it goes to, where it uses the pool without the client. */
+  readonly key?: ConnectionKey
   /** Within how many milliseconds it must have ended. */
   readonly within: number
 }

@@ -40,6 +40,8 @@ export interface Encoded {
   readonly cutAt: number
   /** What comes behind it that nobody asked for. */
   readonly follows: Uint8Array | string | undefined
+  /** Whether there is more than was announced. */
+  readonly overlong: boolean
   /** How the server ends the connection behind it, if it does. */
   readonly closing: "fin" | "reset" | undefined
 }
@@ -92,6 +94,7 @@ export const encode = (method: string, id: string, answer: Answer): Encoded => {
     bytes,
     cutAt,
     follows: byClose ? undefined : fault === "garbage" ? "\r\n!!!" : fault === "stray" ? stray : undefined,
+    overlong: fault === "tooShort" && body.length > Math.floor(length / 2),
     closing: closingOf(fault, says, byClose)
   }
 }

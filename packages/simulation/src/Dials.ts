@@ -59,7 +59,8 @@ export class Dials {
     MutableHashMap.set(this.failed, dial.key, how !== "open")
     if (how === "refused") return dial.fail()
     if (how === "local") return dial.fail({ code: "EMFILE", local: true })
-    const { draw, trace } = this.world
+    const { draw, onOpen, trace } = this.world
+    onOpen(dial.key)
     const socket = dial.succeed({ remoteAddress: draw.pick(["192.0.2.1", "192.0.2.2"]), remotePort: 80 })
     const number = this.stack.network.sockets.length
     trace.note(`dial ${dial.number}: connection ${number}`)

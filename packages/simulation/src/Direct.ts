@@ -59,7 +59,7 @@ const begin = (connection: Connection, lease: Lease.Lease | undefined): void =>
   (connection as WatchedConnection).begin(lease)
 
 export const make = (pool: ConnectionPoolShape, key: ConnectionKey, id: string, draw: Draw, plan: Plan.Plan): Made => {
-  const base = { repeatable: false, spoiled: false, isDirect: true, within: Plan.bound(plan) }
+  const base = { repeatable: false, spoiled: false, isDirect: true, key, within: Plan.bound(plan) }
   const what = deed(id, draw)
   const planned = <A, E>(effect: Effect.Effect<A, E | Unlucky>): Effect.Effect<A | void, Exclude<E, Unlucky>> =>
     Effect.catchIf(

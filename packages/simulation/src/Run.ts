@@ -1,5 +1,6 @@
 /** One run: what a seed makes of it, step by step, and how it ends. */
 import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
+import * as Equal from "effect/Equal"
 import type * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import { type Call, judge } from "./Call.js"
@@ -43,7 +44,14 @@ export class Run {
     this.stack = new Stack(seed, plan, kept, sabotage)
     this.trace = this.stack.trace
     this.ledger = new Ledger(this.trace)
-    const world: World = { plan, draw: new Draw(seed, 3), ledger: this.ledger, trace: this.trace, slack: this.slack }
+    const world: World = {
+      plan,
+      draw: new Draw(seed, 3),
+      ledger: this.ledger,
+      trace: this.trace,
+      slack: this.slack,
+      onOpen: this.onOpen
+    }
     const dials = new Dials(this.stack, world)
     this.stack.onQuiet = dials.takeUp
     this.invariants = new Invariants(this.stack, plan, dials)
@@ -191,15 +199,28 @@ export class Run {
   private interrupt(): boolean {
     const call = this.draw.pick([...this.calls].filter((one) => !one.interrupted && !one.kind.startsWith("drain")))
     if (call === undefined) return false
+    // At rest, or amid what others do.
+    this.interruptAfter(call, this.draw.chance(0.4) ? undefined : this.draw.int(0, 25))
+    return true
+  }
+
+  private interruptAfter(call: Call, steps: number | undefined): void {
     call.interrupted = true
     const now = () => {
       this.trace.note(`call ${call.id} is interrupted`)
       call.fiber.unsafeInterruptAsFork(FiberId.none)
     }
-    // At rest, or amid what others do: in the very turn of a grant, of an answer, of an end.
-    if (this.draw.chance(0.4)) now()
-    else this.stack.after(this.draw.int(0, 25), now)
-    return true
+    if (steps === undefined) now()
+    else this.stack.after(steps, now)
+  }
+
+  /** Somebody who waits for the connection leaves in the very turn in which it is granted. */
+  private readonly onOpen = (key: ConnectionKey): void => {
+    if (!this.draw.chance(this.plan.impatience)) return
+    const waiting = [...this.calls].find(
+      (call) => !call.interrupted && call.key !== undefined && Equal.equals(call.key, key)
+    )
+    if (waiting !== undefined) this.interruptAfter(waiting, this.draw.int(0, 6))
   }
 
   private drain(): void {

@@ -1,4 +1,5 @@
 /** A server's side of one connection: reads requests, answers as drawn, and watches what the client does. */
+import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
 import type { FakeSocket } from "@hotaru/testing/FakeSocket"
 import * as Wire from "@hotaru/testing/Wire"
 import * as Effect from "effect/Effect"
@@ -15,6 +16,8 @@ export interface World {
   readonly draw: Draw
   readonly ledger: Ledger
   readonly trace: Trace
+  /** A connection to the host is about to be told open. */
+  readonly onOpen: (key: ConnectionKey) => void
   /** How late things may be. Milliseconds. */
   readonly slack: number
 }
@@ -30,6 +33,9 @@ const pause = (millis: number): Step => (millis === 0 ? Effect.void : Effect.sle
 export class Server {
   /** What the server said of how it keeps the connection: how many more requests, until when. */
   private hints = { remaining: Infinity, until: Infinity }
+
+  /** Whether bytes followed an answer that are no part of it, in the turn of its last byte. */
+  private strayed = false
 
   constructor(
     private readonly world: World,
@@ -88,6 +94,7 @@ export class Server {
       const answer = Behaviour.answer(draw, plan)
       this.mustHeed(id)
       this.note(`${head.method} ${id}, its exchange ${exchange}: ${describe(answer)}`)
+      if (answer.stale !== undefined && exchange > 1) return this.end(answer.stale)
       if (answer.gaveUp && exchange > 1) {
         this.send(Content.whole(id, 408, 0, { connection: "close" }), false)
         this.end("fin")
@@ -177,7 +184,7 @@ export class Server {
         this.send(Wire.interim(status), answer.atOnce)
         yield* pause(answer.gap)
       }
-      const { bytes, closing, cutAt, follows } = Content.encode(head.method, id, answer)
+      const { bytes, closing, cutAt, follows, overlong } = Content.encode(head.method, id, answer)
       if (Content.lies.has(fault)) this.lie()
       const pieces = Content.cut(bytes.subarray(0, cutAt), answer.pieces)
       for (const [at, piece] of pieces.entries()) {
@@ -190,6 +197,7 @@ export class Server {
       if (!this.isOpen) return
       this.hint(answer.keepAlive)
       // In the very moment of the last byte, as one segment or right behind it.
+      this.strayed = follows !== undefined || (overlong && answer.gap === 0)
       if (follows !== undefined) this.socket.sendLater(follows)
       else if (closing !== undefined) this.end(closing)
       else if (answer.halfCloses) this.end("fin")
@@ -208,8 +216,13 @@ export class Server {
     this.hints = { remaining, until: this.world.trace.now() + value("timeout") * 1000 }
   }
 
-  /** What the server said of the connection is heeded. */
+  /** What the server said of the connection is heeded, and what it sent beside its answers. */
   private mustHeed(id: string): void {
+    if (this.strayed)
+      this.world.trace.broken(
+        "leftovers end a connection",
+        `${id} came on ${this.number}, behind bytes nobody asked for`
+      )
     const { remaining, until } = this.hints
     const late = this.world.trace.now() - until
     if (remaining <= 0 || late > this.world.slack)
