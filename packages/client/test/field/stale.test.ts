@@ -207,8 +207,7 @@ describe("A server that closes idle connections and does not say when", () => {
     )
   )
 
-  // What was learned is forgotten before a connection has idled for so long.
-  it.effect.fails("is learned from although it waits for minutes (anthropics/claude-code#89608)", () =>
+  it.effect("is learned from although it waits for minutes (anthropics/claude-code#89608)", () =>
     story(
       function* () {
         yield* learnsFrom(400)

@@ -21,7 +21,7 @@ const alike = 1.2
 const margin = 1000
 
 /**
- * A ceiling that closings have not confirmed for so long is forgotten. One that was learned by chance would otherwise
+ * A ceiling that closings have not confirmed for so long, and for four times as long as itself, is forgotten. One that was learned by chance would otherwise
  * last for ever where requests come at longer intervals: nothing is reused any more that could show it wrong.
  * Milliseconds.
  */
@@ -62,7 +62,9 @@ export class IdleCeiling {
   /** Milliseconds; infinite while nothing was learned. */
   at(now: number): number {
     if (this.burst !== undefined) this.conclude(now)
-    if (this.learned !== Infinity && now - this.confirmedAt >= confirmedFor) this.learned = Infinity
+    if (this.learned !== Infinity && now - this.confirmedAt >= Math.max(confirmedFor, 4 * this.learned)) {
+      this.learned = Infinity
+    }
     return this.learned
   }
 

@@ -213,7 +213,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
       this.commands.length = 0
       this.executing = false
     }
-    if (this.watchers.size > 0) for (const watcher of [...this.watchers]) watcher()
+    for (const watcher of this.watchers) watcher()
   }
 
   private execute(command: Command): void {

@@ -49,23 +49,38 @@ const finish = (pool: Interpreter, startedAt: number): Effect.Effect<void> =>
 
 /** Ends the connections that a host has now, while new ones may be opened. */
 export const drainHost = (pool: Interpreter, key: ConnectionKey): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const host = pool.hosts.find(key)
-    if (host === undefined) return Effect.void
-    const startedAt = pool.time.now()
-    const left = new Set(host.entries)
-    const isGone = () => {
-      for (const entry of left) if (entry.state === "Retired") left.delete(entry)
-      return left.size === 0
-    }
-    host.draining++
-    pool.startHostDrain(host)
-    const close = Effect.sync(() => {
-      isGone()
-      pool.decide((now, out) => Upkeep.closeThose(pool.state, host, left, startedAt, now, out))
+  // What is begun must be ended, whenever an interruption comes.
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      const host = pool.hosts.find(key)
+      if (host === undefined) return Effect.void
+      const startedAt = pool.time.now()
+      const left = new Set(host.entries)
+      const isGone = () => {
+        for (const entry of left) if (entry.state === "Retired") left.delete(entry)
+        return left.size === 0
+      }
+      const close = () => {
+        isGone()
+        pool.decide((now, out) => Upkeep.closeThose(pool.state, host, left, startedAt, now, out))
+      }
+      host.draining++
+      pool.startHostDrain(host)
+      if (isGone()) {
+        host.draining--
+        close()
+        return Effect.void
+      }
+      return Effect.matchCauseEffect(restore(quietly(pool, isGone)), {
+        onFailure: (cause) => {
+          host.draining--
+          return Effect.failCause(cause)
+        },
+        onSuccess: () => {
+          host.draining--
+          close()
+          return Effect.void
+        }
+      })
     })
-    return Effect.ensuring(
-      isGone() ? close : Effect.zipRight(quietly(pool, isGone), close),
-      Effect.sync(() => host.draining--)
-    )
-  })
+  )
