@@ -126,3 +126,52 @@ export const interrupted = (cell: Cell): Effect.Effect<void, unknown> =>
     const stats = yield* (yield* ConnectionPool.ConnectionPool).stats
     assert.strictEqual(stats.acquireTimeouts, 0)
   }).pipe(Effect.scoped, Effect.provide(clientLayer(undefined, cell.options)))
+
+export const one = { pool: { maxConnectionsPerHost: 1 } }
+
+export const parked = ({ network }: Here) => Effect.sync(() => network.park())
+
+/** The host's only connection carries another request, which is not answered yet. */
+export const busy = ({ network, others }: Here) =>
+  Effect.gen(function* () {
+    others.push(yield* Effect.fork(Effect.flatMap(execute(get("/other")), (response) => response.text)))
+    yield* network.settle
+  })
+
+/** An idle connection that has carried a request; from now on dials park. */
+export const idle = ({ network, socket }: Here) =>
+  Effect.gen(function* () {
+    const first = yield* Effect.fork(Effect.flatMap(execute(get("/first")), (response) => response.text))
+    yield* network.settle
+    socket().send(Wire.ok())
+    yield* network.poll
+    yield* first
+    network.park()
+  })
+
+/** The same, and its last byte was read in this turn. */
+export const unrested = (here: Here) =>
+  Effect.gen(function* () {
+    const { network, socket } = here
+    const first = yield* Effect.fork(Effect.flatMap(execute(get("/first")), (response) => response.text))
+    yield* network.settle
+    socket().send(Wire.ok())
+    yield* first
+    network.park()
+  })
+
+export const answersOther = ({ socket }: Here) => socket().send(Wire.ok())
+export const dialSucceeds = (here: Here) => void here.lastDial().succeed()
+export const isDialling = (here: Here) => here.lastDial().state === "pending"
+export const hasSent =
+  (text: string, index = 0) =>
+  ({ socket }: Here) =>
+    socket(index).writtenText.includes(text)
+
+/** A request that is out. */
+export const waiting: Cell = {
+  fates: ["Interrupted"],
+  operation: execute(get("/x")),
+  there: hasSent("GET /x"),
+  sent: { "GET /x": 1 }
+}
