@@ -4,13 +4,13 @@
  * @since 0.1.0
  */
 import type { Connection } from "@hotaru/pool/Connection"
-import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
+import type { ConnectionKey, TlsIdentity } from "@hotaru/pool/ConnectionKey"
 import { Connector, type ConnectorShape } from "@hotaru/pool/Connector"
 import type { ConnectError } from "@hotaru/pool/PoolError"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { Dial, type Dialler } from "./internal/dial.js"
 import { refused } from "./internal/dialErrors.js"
 import { Failures } from "./internal/failures.js"
@@ -30,8 +30,8 @@ import { Resolver, type ResolverShape } from "./Resolver.js"
  * @category models
  */
 export interface NodeConnectorOptions {
-  /** The TLS identity of keys that name none. */
-  readonly tls?: TlsOptions | undefined
+  /** The TLS identity of keys that name none, as options or as made by `NodeTls.identity`. */
+  readonly tls?: TlsOptions | TlsIdentity | undefined
   /** The local IP address to dial from, of keys that name none. */
   readonly localAddress?: string | undefined
   /**
@@ -120,9 +120,15 @@ const dial = (
           return Effect.failCause(cause)
         },
         onSuccess: (connection) =>
-          Effect.as(
-            Effect.addFinalizer(() => Effect.sync(() => connection.destroy("the scope was closed"))),
-            connection
+          // `Effect.addFinalizer` would keep the fiber's context for as long as the connection lives.
+          Effect.flatMap(Effect.scope, (scope) =>
+            Effect.as(
+              Scope.addFinalizer(
+                scope,
+                Effect.sync(() => connection.destroy("the scope was closed"))
+              ),
+              connection
+            )
           )
       })
     })

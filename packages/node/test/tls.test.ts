@@ -20,7 +20,7 @@ const resolver = names({
   "elsewhere.test": ["127.0.0.1"]
 })
 
-const connectorWith = (tls: NodeTls.TlsOptions) => NodeConnector.make({ resolver, tls })
+const connectorWith = (tls: NodeTls.TlsOptions | ConnectionKey.TlsIdentity) => NodeConnector.make({ resolver, tls })
 const trusting = Effect.suspend(() => connectorWith({ ca: certs.ca.cert }))
 
 describe("TLS", () => {
@@ -124,6 +124,16 @@ describe("TLS", () => {
       yield* connector.connect(secure(port))
       yield* Queue.take(accepted)
       assert.deepStrictEqual(seen, ["a client"])
+    })
+  )
+
+  it.scoped("takes an identity made before as it is, with all it holds", () =>
+    Effect.gen(function* () {
+      const { port } = yield* listenTls(certs.server)
+      const identity = NodeTls.identity({ ca: certs.ca.cert, maxVersion: "TLSv1.2", label: "ours" })
+      const connector = yield* connectorWith(identity)
+      const { facts } = yield* connector.connect(secure(port))
+      assert.deepStrictEqual([facts.tls?.protocol, facts.tls?.authorized], ["TLSv1.2", true])
     })
   )
 

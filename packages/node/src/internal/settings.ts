@@ -10,7 +10,7 @@ import * as Duration from "effect/Duration"
 import type { NodeConnectorOptions } from "../NodeConnector.js"
 import type { FamilyPreference } from "./addresses.js"
 import type { SocketSettings } from "./attempt.js"
-import { make, type NodeTlsIdentity } from "./tlsIdentity.js"
+import { isNodeTlsIdentity, make, type NodeTlsIdentity } from "./tlsIdentity.js"
 
 export interface ConnectorSettings {
   readonly identity: NodeTlsIdentity
@@ -29,7 +29,7 @@ export const settingsOf = (options: NodeConnectorOptions): ConnectorSettings => 
   if (localAddress !== undefined && Net.isIP(localAddress) === 0)
     throw refused("localAddress", localAddress, "an IP address")
   return {
-    identity: make(options.tls),
+    identity: isNodeTlsIdentity(options.tls) ? options.tls : make(options.tls),
     settings: { noDelay, keepAlive: keepAliveOf(options.keepAlive ?? "60 seconds") },
     preference: family,
     localAddress

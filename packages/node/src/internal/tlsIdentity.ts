@@ -27,7 +27,7 @@ export class NodeTlsIdentity implements TlsIdentity {
   ) {}
 }
 
-export const isNodeTlsIdentity = (identity: TlsIdentity): identity is NodeTlsIdentity =>
+export const isNodeTlsIdentity = (identity: TlsIdentity | TlsOptions | undefined): identity is NodeTlsIdentity =>
   identity instanceof NodeTlsIdentity
 
 export const make = (options: TlsOptions = {}): NodeTlsIdentity => {
