@@ -56,10 +56,10 @@ const faults: ReadonlyArray<readonly [number, Fault]> = [
   [3, "finInBody"],
   [3, "resetInBody"],
   [2, "tooLong"],
-  [2, "tooShort"],
-  [2, "garbage"],
-  [2, "stray"],
-  [1, "badHead"],
+  [3, "tooShort"],
+  [4, "garbage"],
+  [4, "stray"],
+  [3, "badHead"],
   [2, "resetAfter"]
 ]
 

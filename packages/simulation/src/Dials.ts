@@ -4,15 +4,12 @@ import type { FakeDial } from "@hotaru/testing/FakeNetwork"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
-import * as MutableHashMap from "effect/MutableHashMap"
-import * as Option from "effect/Option"
 import * as Behaviour from "./Behaviour.js"
 import { Server, type World } from "./Server.js"
 import type { Stack } from "./Stack.js"
 
 export class Dials {
   private seen = 0
-  private readonly failed = MutableHashMap.empty<ConnectionKey, boolean>()
 
   constructor(
     private readonly stack: Stack,
@@ -23,11 +20,6 @@ export class Dials {
     return this.stack.network.dials.filter(
       (dial) => dial.state === "pending" && (key === undefined || Equal.equals(dial.key, key))
     )
-  }
-
-  /** Whether the last dial to end did not open a connection that could be used. */
-  lastFailed(key: ConnectionKey): boolean {
-    return Option.getOrElse(MutableHashMap.get(this.failed, key), () => false)
   }
 
   /** Takes up the dials that have begun; answers whether there were any. */
@@ -56,7 +48,6 @@ export class Dials {
 
   private end(dial: FakeDial, how: Exclude<Behaviour.Dialled["end"], "hang">): void {
     if (dial.state !== "pending") return
-    MutableHashMap.set(this.failed, dial.key, how !== "open")
     if (how === "refused") return dial.fail()
     if (how === "local") return dial.fail({ code: "EMFILE", local: true })
     const { draw, onOpen, trace } = this.world

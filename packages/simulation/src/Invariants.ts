@@ -142,7 +142,7 @@ export class Invariants {
     const room =
       stats.openingConnections < pool.maxConnecting && (total < pool.maxConnections || stats.pooledConnections > 0)
     // After a failed dial those in line wait for what the host has; a newcomer or a departure starts the next dial.
-    const pausing = places > 0 && (host.failing || this.dials.lastFailed(key))
+    const pausing = places > 0 && (host.failing || watch.lastDialFailed(key))
     if (mayDial && ownRoom && room && !pausing)
       trace.broken("no needless waiting", `${wait}, ${host.openingConnections} are dialled, and there is room for more`)
   }

@@ -55,8 +55,8 @@ export class Server {
       const head = yield* endsAfter === Infinity
         ? Effect.asSome(this.socket.takeHead)
         : Effect.timeoutOption(this.socket.takeHead, endsAfter)
-      if (Option.isNone(head)) return this.endIdle(how)
-      yield* this.exchange(head.value, exchange)
+      if (Option.isSome(head)) yield* this.exchange(head.value, exchange)
+      else this.endIdle(how)
     }
   }).pipe(
     // The client has closed the connection: nothing is left to do.
@@ -78,6 +78,7 @@ export class Server {
     else if (how === "reset") this.socket.resetLater()
     else {
       this.lie()
+      this.strayed ||= this.socket.untaken.length === 0
       this.socket.send("!")
     }
   }
@@ -192,13 +193,14 @@ export class Server {
         if (!this.isOpen) return
         // Before the last byte: until then the client cannot know that it may go on.
         if (at === pieces.length - 1 && cutAt === bytes.length) this.mustWait(id)
-        this.send(piece, answer.atOnce)
+        // What nobody asked for comes in one segment with the last byte, or right behind it.
+        const joined = follows !== undefined && !answer.atOnce && at === pieces.length - 1
+        this.send(joined ? Wire.join(piece, follows) : piece, answer.atOnce)
       }
       if (!this.isOpen) return
       this.hint(answer.keepAlive)
-      // In the very moment of the last byte, as one segment or right behind it.
-      this.strayed = follows !== undefined || (overlong && answer.gap === 0)
-      if (follows !== undefined) this.socket.sendLater(follows)
+      this.strayed ||= follows !== undefined || (overlong && answer.gap === 0)
+      if (follows !== undefined && answer.atOnce) this.socket.sendLater(follows)
       else if (closing !== undefined) this.end(closing)
       else if (answer.halfCloses) this.end("fin")
     })

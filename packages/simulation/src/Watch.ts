@@ -12,6 +12,8 @@ import type { AcquireError } from "@hotaru/pool/PoolError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
+import * as MutableHashMap from "effect/MutableHashMap"
+import * as Option from "effect/Option"
 import type { Plan } from "./Plan.js"
 import type { Trace } from "./Trace.js"
 import { WatchedConnection } from "./WatchedConnection.js"
@@ -47,6 +49,7 @@ export class Watch {
   readonly deadlines = new Set<object>()
   grants = 0
   private readonly connections = new Map<WatchedConnection, ConnectionKey>()
+  private readonly failed = MutableHashMap.empty<ConnectionKey, boolean>()
   private readonly doomed = new WeakSet<Connection>()
   private asked = 0
   private readonly tickets = new WeakMap<Lease, Asked>()
@@ -61,12 +64,21 @@ export class Watch {
   connector(inner: ConnectorShape, numberOf: (connection: Connection) => number): ConnectorShape {
     return {
       connect: (key) =>
-        Effect.map(inner.connect(key), (connection) => {
-          const watched = new WatchedConnection(connection, numberOf(connection), this.polls, this.trace)
-          this.connections.set(watched, key)
-          return watched
-        })
+        Effect.onExit(
+          Effect.map(inner.connect(key), (connection) => {
+            const watched = new WatchedConnection(connection, numberOf(connection), this.polls, this.trace)
+            this.connections.set(watched, key)
+            return watched
+          }),
+          (exit) =>
+            Effect.sync(() => MutableHashMap.set(this.failed, key, !(exit._tag === "Success" && exit.value.isOpen)))
+        )
     }
+  }
+
+  /** Whether the last dial that the pool heard of did not give it a connection that could be used. */
+  lastDialFailed(key: ConnectionKey): boolean {
+    return Option.getOrElse(MutableHashMap.get(this.failed, key), () => false)
   }
 
   pool(inner: ConnectionPoolShape): ConnectionPoolShape {
