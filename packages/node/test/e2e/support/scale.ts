@@ -2,4 +2,4 @@
  * `HOTARU_TESTS=full` runs the long stories at their full length; without it they are as long as a busy machine of two
  * cores can bear.
  */
-export const scaled = (full: number, usual: number): number => (process.env["HOTARU_TESTS"] === "full" ? full : usual)
+export const scaled = <A>(full: A, usual: A): A => (process.env["HOTARU_TESTS"] === "full" ? full : usual)
