@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import type { Draw } from "./Draw.js"
 import * as Plan from "./Plan.js"
 import type { Made } from "./Requests.js"
-import type { WatchedConnection } from "./WatchedConnection.js"
 
 class Unlucky extends Error {
   readonly _tag = "PlannedFailure"
@@ -55,10 +54,17 @@ const deed = (id: string, draw: Draw): { readonly name: string; readonly touches
   return { name: `${kind} for ${millis} ms`, touches, run }
 }
 
-const begin = (connection: Connection, lease: Lease.Lease | undefined): void =>
-  (connection as WatchedConnection).begin(lease)
+type Begin = (connection: Connection, lease: Lease.Lease | undefined) => void
 
-export const make = (pool: ConnectionPoolShape, key: ConnectionKey, id: string, draw: Draw, plan: Plan.Plan): Made => {
+/** `begin` is told of every lease. */
+export const make = (
+  pool: ConnectionPoolShape,
+  begin: Begin,
+  key: ConnectionKey,
+  id: string,
+  draw: Draw,
+  plan: Plan.Plan
+): Made => {
   const base = { repeatable: false, spoiled: false, isDirect: true, key, within: Plan.bound(plan) }
   const what = deed(id, draw)
   const planned = <A, E>(effect: Effect.Effect<A, E | Unlucky>): Effect.Effect<A | void, Exclude<E, Unlucky>> =>

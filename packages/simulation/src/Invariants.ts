@@ -111,7 +111,7 @@ export class Invariants {
       if (any === 0 && !stats.suspended && (draining || (this.plan.pool.minIdlePerHost === 0 && !warming)))
         trace.broken("no empty host", `${key} has nothing and is known still`)
       if (this.plan.pool.minIdlePerHost === 0 && !warming) this.checkDials(key, host)
-      if (!stats.suspended && !draining) this.checkWaiting(key, host, stats)
+      if (!stats.suspended && !draining) this.checkWaiting(key, host, stats, slack)
     }
   }
 
@@ -126,7 +126,7 @@ export class Invariants {
   }
 
   /** Nobody waits while a fit connection or a place exists. */
-  private checkWaiting(key: ConnectionKey, host: HostStats, stats: PoolStats): void {
+  private checkWaiting(key: ConnectionKey, host: HostStats, stats: PoolStats, slack: number): void {
     const { trace, watch } = this.stack
     const { pool } = this.plan
     const { maxConnectingPerHost, maxConnectionsPerHost } = this.limits(key)
@@ -141,6 +141,12 @@ export class Invariants {
     const total = stats.pooledConnections + stats.activeConnections + stats.openingConnections
     const room =
       stats.openingConnections < pool.maxConnecting && (total < pool.maxConnections || stats.pooledConnections > 0)
+    // Answers that nobody reads are asked back after a second, on the same host or, where the total binds, on any.
+    const full = total >= pool.maxConnections
+    const overdue = watch.offers.overdue(1000 + slack, places >= maxConnectionsPerHost || !full ? key : undefined)
+    const hopeless = host.pendingAcquires - host.openingConnections - watch.offers.comingBack
+    if (hopeless > 0 && overdue > 0 && (full || places >= maxConnectionsPerHost))
+      trace.broken("unread answers give way", `${wait}, and ${overdue} answers are on offer`)
     // After a failed dial those in line wait for what the host has; a newcomer or a departure starts the next dial.
     const pausing = places > 0 && (host.failing || watch.lastDialFailed(key))
     if (mayDial && ownRoom && room && !pausing)

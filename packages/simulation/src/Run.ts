@@ -115,7 +115,7 @@ export class Run {
     }
     const act = draw.weighted<() => boolean>([
       [10, quietly(() => this.requests())],
-      [3, quietly(() => this.call((id) => Direct.make(pool, key, id, draw, plan)))],
+      [3, quietly(() => this.call((id) => Direct.make(pool, stack.watch.taken, key, id, draw, plan)))],
       [0.5, quietly(() => this.call(() => Direct.upkeep(pool, key, draw, plan)))],
       [4, quietly(() => this.poll())],
       [13, quietly(() => this.advance())],

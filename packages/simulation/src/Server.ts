@@ -78,7 +78,8 @@ export class Server {
     else if (how === "reset") this.socket.resetLater()
     else {
       this.lie()
-      this.strayed ||= this.socket.untaken.length === 0
+      // Whoever holds a lease answers for what comes on it.
+      this.strayed ||= this.socket.parked
       this.socket.send("!")
     }
   }

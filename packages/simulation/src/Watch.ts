@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as MutableHashMap from "effect/MutableHashMap"
 import * as Option from "effect/Option"
+import { Offers } from "./Offers.js"
 import type { Plan } from "./Plan.js"
 import type { Trace } from "./Trace.js"
 import { WatchedConnection } from "./WatchedConnection.js"
@@ -47,6 +48,7 @@ export class Watch {
   readonly waiting = new Set<Asked>()
   /** Limits in time that the client has set and that have neither been cleared nor fired. */
   readonly deadlines = new Set<object>()
+  readonly offers: Offers
   grants = 0
   private readonly connections = new Map<WatchedConnection, ConnectionKey>()
   private readonly failed = MutableHashMap.empty<ConnectionKey, boolean>()
@@ -59,7 +61,9 @@ export class Watch {
     private readonly trace: Trace,
     private readonly now: () => number,
     private readonly polls: () => number
-  ) {}
+  ) {
+    this.offers = new Offers(now)
+  }
 
   connector(inner: ConnectorShape, numberOf: (connection: Connection) => number): ConnectorShape {
     return {
@@ -74,6 +78,13 @@ export class Watch {
             Effect.sync(() => MutableHashMap.set(this.failed, key, !(exit._tag === "Success" && exit.value.isOpen)))
         )
     }
+  }
+
+  /** A lease that was taken without the client. */
+  readonly taken = (connection: Connection, lease: Lease | undefined): void => {
+    const watched = connection as WatchedConnection
+    watched.begin(lease)
+    if (lease !== undefined) this.offers.follow(lease)
   }
 
   /** Whether the last dial that the pool heard of did not give it a connection that could be used. */
@@ -105,6 +116,7 @@ export class Watch {
     if (asked.fresh && lease.reused)
       this.trace.broken("fresh connection", `${who} is a retry and got a used connection`)
     connection.begin(lease)
+    this.offers.follow(lease)
     for (const other of this.waiting) {
       const passed = other.ticket < asked.ticket && Equal.equals(other.key, asked.key)
       // Those that take only a new connection let others pass who take a used one.

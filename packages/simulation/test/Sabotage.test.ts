@@ -163,6 +163,24 @@ const plants: ReadonlyArray<readonly [what: string, caughtBy: string, make: () =
       })
   ],
   [
+    "answers that nobody reads and that are not offered to the pool",
+    "unread answers give way",
+    () =>
+      onRequest((inner) => (key, request, options) => {
+        const onLease = (lease: Lease) => {
+          lease.offer = () => {}
+          request.onLease(lease)
+        }
+        return inner(key, like<LeaseRequest>(request, { onLease }), options)
+      })
+  ],
+  [
+    "connections that the pool does not keep for as short as was said",
+    "stale is gone",
+    () => ({ config: (config) => ({ ...config, idleTimeout: "1 hour", maxLifetime: "1 hour" }) })
+  ],
+  ["an eviction that does nothing", "evicted is gone", () => onPool(() => ({ evict: () => Effect.succeed(0) }))],
+  [
     "a suspended pool that is not resumed",
     "no (idle|needless) waiting",
     () =>

@@ -5,7 +5,7 @@ import type { Sabotage } from "../src/Sabotage.js"
 import * as Simulation from "../src/Simulation.js"
 
 /** Enough to meet each kind of fault many times, and few enough for a busy machine with two cores. */
-const seeds = 240
+const seeds = 200
 const together = 40
 
 describe("client and pool over a network that fails", () => {
