@@ -2,7 +2,7 @@
 import { openSync, readFileSync } from "node:fs"
 import { AddressEviction, NodeConnectionPool, NodeConnector, Resolver } from "@hotaru/node"
 import { ConnectionKey, ConnectionPool, type PoolError } from "@hotaru/pool"
-import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Deferred, Effect, Exit, Layer, Scope } from "effect"
 
 const [story, port, file] = process.argv.slice(2)
 const key = (useTls: boolean) => ConnectionKey.make({ host: "127.0.0.1", port: Number(port), useTls })
@@ -33,11 +33,13 @@ const stories: { readonly [story: string]: Effect.Effect<unknown, unknown> } = {
   /** Leaves a pool behind that looks its host up again and again. */
   watched: Effect.gen(function* () {
     let asked = 0
+    const askedAgain = yield* Deferred.make<void>()
     const resolver: Resolver.ResolverShape = {
-      lookup: (host) => {
-        asked++
-        return Resolver.system.lookup(host)
-      }
+      lookup: (host) =>
+        Effect.suspend(() => {
+          if (++asked === 4) Deferred.unsafeDone(askedAgain, Effect.void)
+          return Resolver.system.lookup(host)
+        })
     }
     const layer = NodeConnectionPool.layer({
       cleanupInterval: "20 millis",
@@ -46,7 +48,10 @@ const stories: { readonly [story: string]: Effect.Effect<unknown, unknown> } = {
     })
     const pool = Context.get(yield* Layer.buildWithScope(layer, yield* Scope.make()), ConnectionPool.ConnectionPool)
     yield* Effect.scoped(pool.acquire(ConnectionKey.make({ host: "localhost", port: Number(port), useTls: false })))
-    yield* Effect.repeat(Effect.sleep("20 millis"), { until: () => asked >= 4 })
+    // Nothing else keeps the process alive meanwhile: that is what is shown afterwards.
+    const alive = setInterval(() => {}, 1000)
+    yield* Deferred.await(askedAgain)
+    clearInterval(alive)
     const { pooledConnections } = yield* pool.stats
     yield* say({ pooledConnections })
   }),
