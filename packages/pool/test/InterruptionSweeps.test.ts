@@ -1,5 +1,5 @@
 /**
- * Everything that waits in the pool, interrupted at a thousand moments that differ by steps and microtasks: nothing is
+ * Everything that waits in the pool, interrupted at many moments that differ by steps and microtasks: nothing is
  * left on lease, in line or under way, and nobody starves.
  */
 
@@ -55,12 +55,20 @@ const prepared = Effect.gen(function* () {
   return { network, pool, close: Scope.close(scope, Exit.void), leaks: Effect.provide(leftovers(pool), context) }
 })
 
-/** A thousand timings in all for each operation. */
-const thousandth = (share: number): Sweep.SweepOptions => ({ sample: Math.round(1000 * share), turns: [0, 0, 0, 1, 2] })
+/** How many limits in time are running; where the pool keeps them, as `PoolOperations.leftovers` knows. */
+const deadlines = (pool: Pool): number => Number(Reflect.get(pool.unsafe.deadlines, "size"))
 
-const swept = (trial: Effect.Effect<Sweep.Trial, never, Scope.Scope>, share = 1) =>
-  Effect.map(Sweep.check(trial, thousandth(share)), ({ interrupted, timings }) => {
-    assert.strictEqual(timings, 1000 * share)
+/** Timings in all for each operation, shared by the states it is swept in. */
+const inAll = { acquire: 1000, use: 500, retry: 300, others: 500 }
+
+/** The others have one wait, and come to it within the first microtasks: that is where it could be interrupted unseen. */
+const narrow: Sweep.SweepOptions = { sample: inAll.others, delays: [0, 1, 2] }
+
+const wide = (sample: number): Sweep.SweepOptions => ({ sample, turns: [0, 0, 0, 1, 2] })
+
+const swept = (trial: Effect.Effect<Sweep.Trial, never, Scope.Scope>, options: Sweep.SweepOptions = narrow) =>
+  Effect.map(Sweep.check(trial, options), ({ interrupted, timings }) => {
+    assert.strictEqual(timings, options.sample)
     assert.isAbove(interrupted, timings / 4, "a sweep that comes too late sees nothing")
   })
 
@@ -82,7 +90,7 @@ describe("Swept by interruptions", () => {
               yield* Effect.orDie(states[state](pool, network))
               return { operation: operations[name](pool, during), leaks }
             }),
-            1 / requests[name].length
+            wide(inAll[name] / requests[name].length)
           ),
         60_000
       )
@@ -135,6 +143,30 @@ describe("Swept by interruptions", () => {
             return found
           })
           return { operation, leaks }
+        })
+      ),
+    60_000
+  )
+
+  it.effect(
+    "drainHost leaves no host that is drained for ever: an unread answer that nobody wants back sets no limit in time",
+    () =>
+      swept(
+        Effect.gen(function* () {
+          const { leaks, network, pool } = yield* prepared
+          const busy = yield* Effect.orDie(pool.lease(a))
+          const after = Effect.gen(function* () {
+            // In line before the connection goes, so that the host is not forgotten meanwhile.
+            const next = ask(pool, a)
+            busy.settle(Lease.Reusable())
+            yield* network.settle
+            const before = deadlines(pool)
+            next.lease?.offer(() => {})
+            const found = deadlines(pool) > before ? ["the host is being drained"] : []
+            next.lease?.settle(Lease.Reusable())
+            return [...found, ...(yield* leaks)]
+          })
+          return { operation: pool.drainHost(a), leaks: after }
         })
       ),
     60_000
