@@ -308,14 +308,17 @@ const patience = 80
 
 describe("what is put between the parts", () => {
   for (const [what, caughtBy, make] of plants) {
-    it(`${what} is noticed`, () => {
+    it(`${what}: noticed as "${caughtBy}"`, () => {
+      const expected = new RegExp(`^(${caughtBy}):`)
+      const others = new Set<string>()
       for (let seed = 1; seed <= patience; seed++) {
         const { failure } = Simulation.run(seed, { sabotage: make() })
         if (failure === undefined) continue
-        assert.match(failure, new RegExp(`^(${caughtBy}):`), `seed ${seed}`)
-        return
+        if (expected.test(failure)) return
+        // One fault may break several invariants; which of them first, the seed decides.
+        others.add(failure.split(":")[0] ?? failure)
       }
-      assert.fail(`not noticed in ${patience} seeds`)
+      assert.fail(`not noticed so in ${patience} seeds, but as: ${[...others].join(", ") || "nothing"}`)
     })
   }
 })
