@@ -6,6 +6,7 @@ import { ConnectionPool } from "@hotaru/pool"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { type Reply, serve } from "../peers/support/LoopbackServer.js"
+import { turns } from "../support/dialling.js"
 import { assertBalanced, settled } from "./support/balance.js"
 
 const UPLOADS = 100
@@ -17,8 +18,14 @@ const whole = new Uint8Array(SIZE).fill(97)
 
 const bodies: Readonly<Record<string, () => HttpBody.HttpBody>> = {
   "of bytes": () => HttpBody.uint8Array(whole),
+  "of a stream, a piece a turn": () => aPieceATurn,
   "of a stream": () => HttpBody.stream(Stream.repeatValue(piece).pipe(Stream.take(SIZE / PIECE)))
 }
+
+/** The next piece is written before the event loop polls again: a write fails while the answer is still to be read. */
+const aPieceATurn = HttpBody.stream(
+  Stream.repeatEffect(Effect.as(turns(1), piece)).pipe(Stream.take(SIZE / PIECE), Stream.rechunk(1))
+)
 
 const closings: Readonly<Record<string, (reply: Reply) => void>> = {
   "in the same call": ({ connection }) => connection.socket.destroySoon(),
