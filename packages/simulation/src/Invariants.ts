@@ -145,7 +145,11 @@ export class Invariants {
     const full = total >= pool.maxConnections
     const overdue = watch.offers.overdue(1000 + slack, places >= maxConnectionsPerHost || !full ? key : undefined)
     const hopeless = host.pendingAcquires - host.openingConnections - watch.offers.comingBack
-    if (hopeless > 0 && overdue > 0 && (full || places >= maxConnectionsPerHost))
+    // Whoever came while dials were under way counts on them.
+    const late = [...watch.waiting].some(
+      (asked) => asked.number > watch.askedBeforeDial && Equal.equals(asked.key, key)
+    )
+    if (late && hopeless > 0 && overdue > 0 && (full || places >= maxConnectionsPerHost))
       trace.broken("unread answers give way", `${wait}, and ${overdue} answers are on offer`)
     // After a failed dial those in line wait for what the host has; a newcomer or a departure starts the next dial.
     const pausing = places > 0 && (host.failing || watch.lastDialFailed(key))

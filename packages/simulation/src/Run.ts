@@ -50,7 +50,8 @@ export class Run {
       ledger: this.ledger,
       trace: this.trace,
       slack: this.slack,
-      onOpen: this.onOpen
+      onOpen: this.onOpen,
+      isDirect: (connection) => this.stack.watch.direct.has(connection)
     }
     const dials = new Dials(this.stack, world)
     this.stack.onQuiet = dials.takeUp
@@ -121,12 +122,25 @@ export class Run {
       [13, quietly(() => this.advance())],
       [10 * plan.impatience, () => this.interrupt()],
       [0.5, () => this.evict(key)],
+      [0.4, () => this.restart(key)],
       [0.2, () => this.noted("clear", stack.run(pool.clear))],
       [0.3, () => this.noted("cleanup", stack.run(pool.cleanup))],
       [0.3, () => this.noted("suspend", stack.run(pool.suspend))],
       [2, () => this.noted("resume", stack.run(pool.resume))]
     ])
     return act()
+  }
+
+  /** The host's server starts anew: it has ended its idle connections, and nobody here has seen it when the next calls come. */
+  private restart(key: ConnectionKey): boolean {
+    const { network } = this.stack
+    const idle = network.open.filter(
+      (socket) => socket.parked && !socket.ended && Equal.equals(network.keyOf(socket), key)
+    )
+    this.trace.note(`restart of ${key}: ${idle.length} idle connections`)
+    for (const socket of idle) socket.endLater()
+    for (let left = idle.length; left > 0; left--) this.requests()
+    return true
   }
 
   private evict(key: ConnectionKey): boolean {
@@ -192,6 +206,8 @@ export class Run {
           [4, this.draw.int(30, 500)],
           [1, this.draw.int(500, 4000)]
         ])
+    // It polls at least between two blocks, or what is late could be late without end.
+    if (blocked) this.stack.settle()
     this.trace.note(`${millis} ms pass${blocked ? " while the event loop is blocked" : ""}`)
     this.stack.advance(millis, blocked)
   }

@@ -18,6 +18,8 @@ export interface World {
   readonly trace: Trace
   /** A connection to the host is about to be told open. */
   readonly onOpen: (key: ConnectionKey) => void
+  /** Whether the connection is also used without the client. */
+  readonly isDirect: (connection: number) => boolean
   /** How late things may be. Milliseconds. */
   readonly slack: number
 }
@@ -227,7 +229,8 @@ export class Server {
         `${id} came on ${this.number}, behind bytes nobody asked for`
       )
     const { remaining, until } = this.hints
-    const late = this.world.trace.now() - until
+    // Time on a lease on which nothing is sent is no idleness to the pool.
+    const late = this.world.isDirect(this.number) ? 0 : this.world.trace.now() - until
     if (remaining <= 0 || late > this.world.slack)
       this.world.trace.broken("hints are heeded", `${id} came on ${this.number}, ${remaining} left, ${late} ms late`)
   }

@@ -50,6 +50,10 @@ export class Watch {
   readonly deadlines = new Set<object>()
   readonly offers: Offers
   grants = 0
+  /** Connections that were also used without the client, by number. */
+  readonly direct = new Set<number>()
+  /** Requests of the client before the last dial ended. */
+  askedBeforeDial = 0
   private readonly connections = new Map<WatchedConnection, ConnectionKey>()
   private readonly failed = MutableHashMap.empty<ConnectionKey, boolean>()
   private readonly doomed = new WeakSet<Connection>()
@@ -75,7 +79,10 @@ export class Watch {
             return watched
           }),
           (exit) =>
-            Effect.sync(() => MutableHashMap.set(this.failed, key, !(exit._tag === "Success" && exit.value.isOpen)))
+            Effect.sync(() => {
+              this.askedBeforeDial = this.asked
+              MutableHashMap.set(this.failed, key, !(exit._tag === "Success" && exit.value.isOpen))
+            })
         )
     }
   }
@@ -84,6 +91,7 @@ export class Watch {
   readonly taken = (connection: Connection, lease: Lease | undefined): void => {
     const watched = connection as WatchedConnection
     watched.begin(lease)
+    this.direct.add(watched.number)
     if (lease !== undefined) this.offers.follow(lease)
   }
 
