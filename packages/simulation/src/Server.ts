@@ -95,6 +95,8 @@ export class Server {
       const { draw, ledger, plan } = this.world
       const id = head.header("x-id") ?? this.world.trace.broken("well-formed requests", `${head.target} has no id`)
       const seen = ledger.arrived(id, Number(head.header("x-most")), this.number)
+      if (seen.heads > 1 + seen.sentBack && exchange > 1)
+        this.world.trace.broken("fresh connection", `${id} was sent again on ${this.number}, which was used before`)
       const answer = Behaviour.answer(draw, plan)
       this.mustHeed(id)
       this.note(`${head.method} ${id}, its exchange ${exchange}: ${describe(answer)}`)
