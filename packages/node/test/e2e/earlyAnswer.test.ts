@@ -1,13 +1,16 @@
 /** A server that has seen enough of an upload, says so, and closes with most of it unread: the connection is reset. */
 import { HttpBody, HttpClient, HttpClientRequest } from "@effect/platform"
+import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { NodePooledHttpClient } from "@hotaru/node"
 import { ConnectionPool } from "@hotaru/pool"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
-import { type Reply, serve } from "../peers/support/LoopbackServer.js"
-import { turns } from "../support/dialling.js"
 import { assertBalanced, settled } from "./support/balance.js"
+import { ESTABLISHED, statesInTheKernel } from "./support/kernel.js"
+import { blockUntil, served } from "./support/processes.js"
+import { scaled } from "./support/scale.js"
 
 const UPLOADS = 100
 const SIZE = 8 * 1024 * 1024
@@ -15,62 +18,70 @@ const PIECE = 64 * 1024
 
 const piece = new Uint8Array(PIECE).fill(97)
 const whole = new Uint8Array(SIZE).fill(97)
+const pieces = Stream.repeatValue(piece).pipe(Stream.take(SIZE / PIECE), Stream.rechunk(1))
 
-const bodies: Readonly<Record<string, () => HttpBody.HttpBody>> = {
+/**
+ * The third piece is not given before this machine has the reset, and nobody has polled meanwhile: its write fails while
+ * the answer lies unread.
+ */
+const untilReset = (port: number) =>
+  Stream.mapEffect(Stream.zipWithIndex(pieces), ([bytes, index]) =>
+    Effect.sync(() => {
+      if (index >= 2) blockUntil(() => !statesInTheKernel(port).includes(ESTABLISHED))
+      return bytes
+    })
+  )
+
+const bodies: Readonly<Record<string, (port: number) => HttpBody.HttpBody>> = {
   "of bytes": () => HttpBody.uint8Array(whole),
-  "of a stream, a piece a turn": () => aPieceATurn,
-  "of a stream": () => HttpBody.stream(Stream.repeatValue(piece).pipe(Stream.take(SIZE / PIECE)))
+  "of a stream": () => HttpBody.stream(pieces),
+  "of a stream of known length": () => HttpBody.stream(pieces, "application/octet-stream", SIZE),
+  "of a stream whose next write fails": (port) => HttpBody.stream(untilReset(port))
 }
 
-/** The next piece is written before the event loop polls again: a write fails while the answer is still to be read. */
-const aPieceATurn = HttpBody.stream(
-  Stream.repeatEffect(Effect.as(turns(1), piece)).pipe(Stream.take(SIZE / PIECE), Stream.rechunk(1))
-)
-
-const closings: Readonly<Record<string, (reply: Reply) => void>> = {
-  "in the same call": ({ connection }) => connection.socket.destroySoon(),
-  "a turn later": ({ connection }) => {
-    connection.socket.pause()
-    setImmediate(() => connection.socket.destroy())
-  }
-}
+const uploads = (port: number, body: HttpBody.HttpBody, count = UPLOADS) =>
+  Effect.gen(function* () {
+    const request = HttpClientRequest.setBody(HttpClientRequest.post(`http://127.0.0.1:${port}/`), body)
+    const response = yield* HttpClient.execute(request)
+    return `${response.status} ${yield* response.text}`
+  }).pipe(Effect.either, (upload) => Effect.replicateEffect(upload, count))
 
 describe("a 413 during an upload of 8 MB", () => {
   for (const [what, body] of Object.entries(bodies)) {
-    for (const [when, close] of Object.entries(closings)) {
-      it.scopedLive(`${what}, the connection closed ${when}: 100 of 100 get the answer`, () =>
+    // Where a write fails, the client reads on for a quarter of a second.
+    const count = what.endsWith("fails") ? scaled(UPLOADS, UPLOADS / 5) : UPLOADS
+    it.scopedLive(
+      `${what}: ${count} of ${count} get the answer`,
+      () =>
         Effect.gen(function* () {
-          let heads = 0
-          const server = yield* serve(() => {}, {
-            onHead: (_, reply) => {
-              heads++
-              // Half of them do not even say that they close.
-              const fields = heads % 2 === 0 ? "connection: close\r\n" : ""
-              reply.raw(`HTTP/1.1 413 Content Too Large\r\n${fields}content-length: 9\r\n\r\ntoo large`)
-              close(reply)
-              return true
-            }
-          })
-          const upload = Effect.gen(function* () {
-            const request = HttpClientRequest.setBody(HttpClientRequest.post(server.url), body())
-            const response = yield* HttpClient.execute(request)
-            return `${response.status} ${yield* response.text}`
-          })
+          const { port, report } = yield* served("refusingServer.mjs")
           const program = Effect.gen(function* () {
-            const answers = yield* Effect.replicateEffect(upload, UPLOADS)
-            assert.deepStrictEqual(answers, Array(UPLOADS).fill("413 too large"))
-            const pool = yield* ConnectionPool.ConnectionPool
-            const stats = yield* settled(pool)
+            const answers = yield* uploads(port, body(port), count)
+            assert.deepStrictEqual(
+              answers,
+              answers.map(() => Either.right("413 too large"))
+            )
+            const stats = yield* Effect.flatMap(ConnectionPool.ConnectionPool, settled)
             // None of these connections is fit to carry another request.
-            assert.deepInclude(stats, { created: UPLOADS, pooledConnections: 0, staleRetries: 0 })
+            assert.deepInclude(stats, { created: count, pooledConnections: 0, staleRetries: 0 })
             assertBalanced(stats)
           })
           yield* Effect.provide(program, NodePooledHttpClient.layer())
-          assert.strictEqual(heads, UPLOADS)
-          const received = server.connections.reduce((sum, { bytesRead }) => sum + bytesRead, 0)
-          assert.isBelow(received, (UPLOADS * SIZE) / 4, "the server was not sent the whole")
-        })
-      )
-    }
+          assert.strictEqual(yield* report, count)
+        }),
+      60_000
+    )
   }
+
+  it.scopedLive("is lost on layerUndici where the next write fails", () =>
+    Effect.gen(function* () {
+      const { port } = yield* served("refusingServer.mjs")
+      const answers = yield* uploads(port, HttpBody.stream(untilReset(port))).pipe(
+        Effect.provide(NodeHttpClient.layerUndici)
+      )
+      const lost = answers.filter(Either.isLeft).length
+      console.log(`layerUndici: ${lost} of ${UPLOADS} answers lost`)
+      assert.isAbove(lost, 0)
+    })
+  )
 })

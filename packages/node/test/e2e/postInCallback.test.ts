@@ -2,7 +2,6 @@
  * A POST that begins inside another socket's callback, onto a kept connection whose end this machine has already, and
  * this process has not seen.
  */
-import { readFileSync } from "node:fs"
 import * as Net from "node:net"
 import { HttpClient } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
@@ -15,6 +14,7 @@ import * as Runtime from "effect/Runtime"
 import { type LoopbackServer, type ServeOptions, serve } from "../peers/support/LoopbackServer.js"
 import { type Certificates, certificates } from "../support/certificates.js"
 import { assertBalanced } from "./support/balance.js"
+import { CLOSE_WAIT, ESTABLISHED, statesInTheKernel } from "./support/kernel.js"
 
 const ROUNDS = 100
 
@@ -22,16 +22,6 @@ let certs: Certificates
 beforeAll(async () => {
   certs = await certificates()
 })
-
-/** How the kernel calls the state of this machine's socket from one port to another, as long as there is one. */
-const stateInTheKernel = (from: number, to: number): string | undefined => {
-  const address = (port: number) => `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`
-  const line = new RegExp(`^ *\\d+: ${address(from)} ${address(to)} (\\w\\w) `, "m")
-  return line.exec(readFileSync("/proc/net/tcp", "latin1"))?.[1]
-}
-
-const ESTABLISHED = "01"
-const CLOSE_WAIT = "08"
 
 interface Ending {
   readonly how: string
@@ -72,7 +62,7 @@ const rounds = (
           other.once("data", () => {
             // Below TLS, where there is TLS.
             for (const transport of kept) ending.end(transport)
-            states.push(...ports.map((port) => stateInTheKernel(port, server.port)))
+            states.push(...ports.map((port) => statesInTheKernel(server.port, port)[0]))
             Runtime.runFork(runtime)(post).addObserver((exit) => resume(Effect.succeed(exit)))
           })
           other.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n")
