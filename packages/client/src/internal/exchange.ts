@@ -270,7 +270,7 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
 
   /** How a lease ends that was given up: on a peer that may have fallen silent, or on one that was merely slow. */
   private brokenBy(reason: string, timedOut: boolean): Lease.Settlement {
-    const silent = this.stage === "Exchanging" && this.reader!.isSilent(timedOut)
+    const silent = this.stage === "Exchanging" && this.lease!.connection.isOpen && this.reader!.isSilent(timedOut)
     return silent ? Lease.Broken(reason, { silent }) : Lease.Broken(reason)
   }
 

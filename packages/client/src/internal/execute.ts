@@ -98,7 +98,14 @@ export class Executor {
         if (answer.refused !== undefined) return ended(fiber, span, Exit.fail(responseError(response, answer.refused)))
         // With a scope somebody closes; without one the collector of garbage is the last to notice.
         if (scope === undefined && answer.body.isOpen) {
-          Abandoned.watch(response, { runtime: this.runtime, exchange, body: answer.body, lease: answer.lease })
+          const { body, lease } = answer
+          Abandoned.watch(response, {
+            runtime: this.runtime,
+            exchange: new WeakRef(exchange),
+            body: new WeakRef(body),
+            key: lease.key,
+            connectionId: lease.connection.id
+          })
         }
         return ended(fiber, span, Exit.succeed(response))
       },

@@ -88,12 +88,21 @@ const headers = (fiber: RuntimeFiber, span: Tracer.Span, prefix: string, values:
   for (const name in redacted) span.attribute(prefix + name, String(redacted[name]))
 }
 
-/** A request that is sent again, or is not, as events of its span. */
+/**
+ * A request that is sent again, or is not, as events of its span. It does not hold the fiber: its exchange outlives the
+ * request, known to what watches over dropped responses, and what a fiber has ended with may hold the response.
+ */
 export class Retries implements RetryTrace {
+  private readonly clock: Clock.Clock | undefined
+
   constructor(
-    private readonly fiber: RuntimeFiber,
+    fiber: RuntimeFiber,
     private readonly span: Tracer.Span
-  ) {}
+  ) {
+    this.clock = fiber.getFiberRef(FiberRef.currentTracerTimingEnabled)
+      ? Context.get(fiber.currentDefaultServices, Clock.Clock)
+      : undefined
+  }
 
   retried(connectionId: number, reason: string): void {
     this.tell("hotaru.retry", { "hotaru.connection.id": connectionId, "hotaru.retry.reason": reason })
@@ -108,6 +117,6 @@ export class Retries implements RetryTrace {
   }
 
   private tell(name: string, attributes: Record<string, unknown>): void {
-    this.span.event(name, now(this.fiber), attributes)
+    this.span.event(name, this.clock?.unsafeCurrentTimeNanos() ?? BigInt(0), attributes)
   }
 }

@@ -72,7 +72,8 @@ export class Upload {
   private send(chunk: Chunk.Chunk<Uint8Array>): Effect.Effect<void> {
     let more = true
     for (const piece of chunk) {
-      if (this.stopped) return Effect.never
+      // Until the interruption comes. `Effect.never` would hold a timer, which an interruption at the wrong moment leaves.
+      if (this.stopped) return Effect.async<void>(() => {})
       if (piece.length > 0) more = this.piece(piece)
     }
     if (more || this.stopped) return Effect.void

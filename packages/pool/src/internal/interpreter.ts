@@ -130,7 +130,10 @@ export class Interpreter implements LeaseOwner, DialOwner {
   offer(lease: LeaseImpl, reclaim: (() => void) | undefined): void {
     // One that was taken up stays so until the lease ends.
     if (lease.offered?.reclaiming === true) return
-    if (lease.offered !== undefined) Offers.withdraw(this.state, lease.offered)
+    if (lease.offered !== undefined) {
+      Offers.withdraw(this.state, lease.offered)
+      this.reclaimer.rest()
+    }
     if (reclaim === undefined || lease.settled || lease.entry.state === "Retired") return
     lease.offered = this.reclaimer.offer(lease.entry, reclaim)
   }
@@ -156,11 +159,13 @@ export class Interpreter implements LeaseOwner, DialOwner {
       entry.attachment = attach(this, entry, scope)
       this.entries.set(connection, entry)
     })
+    // Requests that had counted on the dial may have none coming now.
+    this.reclaimer.look()
   }
 
   failed(dial: Dial, error: ConnectError | ConnectTimeout): void {
     this.decide((now, out) => Dialling.failed(this.state, dial, error, now, out))
-    if (dial.host.waiting > 0) this.reclaimer.press(dial.host)
+    this.reclaimer.look()
   }
 
   resume(): void {
@@ -214,6 +219,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
       this.executing = false
     }
     for (const watcher of this.watchers) watcher()
+    this.reclaimer.rest()
   }
 
   private execute(command: Command): void {
@@ -230,12 +236,12 @@ export class Interpreter implements LeaseOwner, DialOwner {
       case "Destroy": {
         const { lease, scope } = this.attachmentOf(command.entry)
         const { connection, host } = command.entry
-        const wasOpen = connection.isOpen
+        const { isOpen: wasOpen, receiver } = connection
         connection.destroy(command.reason)
         if (lease !== undefined) {
           if (this.end(lease)) this.reclaimer.look()
           // Destroying tells nobody, and its holder may be waiting for bytes that will never come.
-          if (wasOpen && !lease.settled) connection.receiver.onError(this.revocation(host, command.reason))
+          if (wasOpen && !lease.settled) receiver.onError(this.revocation(host, command.reason))
         }
         return this.dialler.close(scope)
       }

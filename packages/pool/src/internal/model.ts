@@ -221,6 +221,8 @@ export class PoolState {
   observed = false
   /** All idle connections, longest idle first. */
   readonly idle = new LinkedList<IdleLink>()
+  /** Drains of single hosts that are under way. */
+  hostDrains = 0
   /** Leases being taken back from answers that nobody has begun to read. */
   reclaiming = 0
   /** All answers that nobody has begun to read, longest unread first. */

@@ -16,8 +16,12 @@ const unmet = (host: HostRecord): number => Math.max(host.waiting - host.dials.s
  * its own host closed to get it.
  */
 const hasOwnRoom = (host: HostRecord): boolean =>
-  host.dials.size < (host.health.failing ? 1 : host.settings.maxConnecting) &&
+  mayDial(host) &&
   (host.places < host.settings.maxConnections || (host.freshWaiters.size > 0 && host.idleList.size > 0))
+
+/** Whether another dial to the host may begin beside those under way: while it fails, one at a time. */
+export const mayDial = (host: HostRecord): boolean =>
+  host.dials.size < (host.health.failing ? 1 : host.settings.maxConnecting)
 
 /** Puts the host among those that want a connection, or takes it out, as its numbers say now. */
 export const review = (state: PoolState, host: HostRecord): void => {
@@ -224,12 +228,9 @@ export const mustMakeRoom = (state: PoolState, host: HostRecord): boolean => {
   if (state.opening >= state.settings.maxConnecting) return false
   const waiting = host.waiters.head?.ticket ?? Infinity
   const fresh = host.freshWaiters.head?.ticket ?? Infinity
-  if (fresh < waiting && host.freshWaiters.size > host.dials.size) return true
+  const totalBinds = state.open + state.opening >= state.settings.maxConnections
+  const placeIsMissing = totalBinds || host.places >= host.settings.maxConnections
+  if (fresh < waiting && host.freshWaiters.size > host.dials.size && placeIsMissing && mayDial(host)) return true
   const first = state.wanting.top
-  return (
-    first !== undefined &&
-    first.places === 0 &&
-    first.oldestTicket < waiting &&
-    state.open + state.opening >= state.settings.maxConnections
-  )
+  return first !== undefined && first.places === 0 && first.oldestTicket < waiting && totalBinds
 }

@@ -51,8 +51,21 @@ export class Reclaimer {
     if (this.state.offers.size > 0) this.takeUp(hosts)
   }
 
+  /** A limit that nobody waits for must not keep a process alive. */
+  rest(): void {
+    if (this.timer === undefined) return
+    const { hostDrains, offers, takesRequests, waiting } = this.state
+    if (offers.size > 0 && (waiting > 0 || !takesRequests || hostDrains > 0)) return
+    this.timer.clear()
+    this.timer = undefined
+    this.timerAt = Infinity
+  }
+
   private takeUp(hosts: Iterable<HostRecord>): void {
-    this.arm(this.decide((now, out) => Offers.takeUp(this.state, hosts, now, out)))
+    const next = this.decide((now, out) => Offers.takeUp(this.state, hosts, now, out))
+    const { offers, waiting } = this.state
+    // Those who count on dials under way may have none coming a moment later, when these have filled the limits.
+    this.arm(waiting > 0 && offers.size > 0 ? Math.min(next, this.deadlines.now() + Offers.unreadFor) : next)
   }
 
   private arm(at: number): void {

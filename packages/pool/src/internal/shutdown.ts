@@ -25,7 +25,8 @@ export const drain = (pool: Interpreter): Effect.Effect<void> =>
 const quietly = (pool: Interpreter, isReached: () => boolean): Effect.Effect<unknown> => {
   const { drainTimeout } = pool.settings
   const reached = Effect.interruptible(until(pool, () => (isReached() ? Effect.void : undefined)))
-  return drainTimeout === Infinity ? reached : Effect.timeoutOption(reached, Duration.millis(drainTimeout))
+  // Also without a limit: what is merely made interruptible ends at once in the finalizer of an interrupted fiber.
+  return Effect.timeoutOption(reached, Duration.millis(drainTimeout))
 }
 
 const finish = (pool: Interpreter, startedAt: number): Effect.Effect<void> =>
@@ -64,20 +65,24 @@ export const drainHost = (pool: Interpreter, key: ConnectionKey): Effect.Effect<
         isGone()
         pool.decide((now, out) => Upkeep.closeThose(pool.state, host, left, startedAt, now, out))
       }
-      host.draining++
+      const count = (n: number) => {
+        host.draining += n
+        pool.state.hostDrains += n
+      }
+      count(1)
       pool.startHostDrain(host)
       if (isGone()) {
-        host.draining--
+        count(-1)
         close()
         return Effect.void
       }
       return Effect.matchCauseEffect(restore(quietly(pool, isGone)), {
         onFailure: (cause) => {
-          host.draining--
+          count(-1)
           return Effect.failCause(cause)
         },
         onSuccess: () => {
-          host.draining--
+          count(-1)
           close()
           return Effect.void
         }

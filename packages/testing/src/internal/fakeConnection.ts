@@ -109,6 +109,8 @@ export class FakeConnection implements Connection, Source {
     if (this.reason !== undefined) return
     this.reason = reason
     this.isOpen = false
+    // Nobody is told from here on, as on a real socket.
+    this.receiver = silentReceiver
     this.arrivals = []
     this.peer.closed()
   }
