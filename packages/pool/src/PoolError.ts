@@ -158,9 +158,11 @@ export class LeaseRevoked extends Data.TaggedError("LeaseRevoked")<{
   readonly key: ConnectionKey
   /** For example `DrainTimeout`. */
   readonly reason: string
+  /** Milliseconds the drain waited for it. */
+  readonly drainTimeout: number
 }> {
   override get message(): string {
-    return `The pool closed a connection to ${this.key} that was still on lease (${this.reason})`
+    return `The pool closed a connection to ${this.key} that was still on lease after ${this.drainTimeout} ms (${this.reason})`
   }
 }
 

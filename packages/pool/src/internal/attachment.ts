@@ -13,7 +13,29 @@ export interface Attachment {
   parked: boolean
   /** The latest lease it carries. */
   lease: LeaseImpl | undefined
+  /** Those before it that it still carries; only connections that carry many have any. */
+  others: Set<LeaseImpl> | undefined
 }
+
+/** The connection carries one more lease. */
+export const carry = (attachment: Attachment, lease: LeaseImpl): void => {
+  if (attachment.lease !== undefined) {
+    attachment.others ??= new Set()
+    attachment.others.add(attachment.lease)
+  }
+  attachment.lease = lease
+}
+
+/** The connection carries one less. */
+export const drop = (attachment: Attachment, lease: LeaseImpl): void => {
+  if (attachment.lease === lease) attachment.lease = undefined
+  else attachment.others?.delete(lease)
+}
+
+export const carried = ({ lease, others }: Attachment): ReadonlyArray<LeaseImpl> => [
+  ...(lease === undefined ? [] : [lease]),
+  ...(others ?? [])
+]
 
 /** From here on the pool listens to the connection. */
 export const attach = (owner: LeaseOwner, entry: Entry, scope: Scope.CloseableScope): Attachment => {
@@ -26,6 +48,9 @@ export const attach = (owner: LeaseOwner, entry: Entry, scope: Scope.CloseableSc
       entry.resting = false
     },
     parked: false,
-    lease: undefined
+    lease: undefined,
+    others: undefined
   }
 }
+
+export const attachmentOf = (entry: Entry): Attachment => entry.attachment as Attachment

@@ -80,11 +80,17 @@ export class DeadlineLists implements Deadlines {
   private expire(): void {
     this.alarmAt = Infinity
     const now = this.time.now()
+    const defects: Array<unknown> = []
     for (const list of this.lists.values()) {
       while (list.head !== undefined && list.head.due <= now) {
         const entry = list.head
         this.remove(entry)
-        entry.onExpired()
+        try {
+          entry.onExpired()
+        } catch (defect) {
+          // The others must still be told.
+          defects.push(defect)
+        }
       }
     }
     let next = Infinity
@@ -93,5 +99,6 @@ export class DeadlineLists implements Deadlines {
     }
     // A callback may have set a nearer one already.
     if (next < this.alarmAt) this.arm(next, now)
+    if (defects.length > 0) throw defects[0]
   }
 }

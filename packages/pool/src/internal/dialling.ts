@@ -30,7 +30,7 @@ export const opened = (
   endDial(state, dial)
   const { lifetimeJitter, maxLifetime } = host.settings
   const { remoteAddress } = connection.facts
-  const peer = joinPeer(host, remoteAddress, now)
+  const peer = joinPeer(host, remoteAddress)
   const entry = new Entry(connection, host, peer, now, now + maxLifetime * (1 - lifetimeJitter * jitter))
   host.entries.add(entry)
   state.open++

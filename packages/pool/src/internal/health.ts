@@ -13,6 +13,9 @@ import { RetryBudget } from "./retryBudget.js"
 export const leastBackoff = 1000
 export const longestBackoff = 30_000
 
+/** One peer is distrusted at most once in this time. Milliseconds. */
+export const distrustEvery = 5000
+
 export class Health {
   /** Whether the last dial failed through the peer's fault; then one dial at a time. */
   failing = false
@@ -21,6 +24,8 @@ export class Health {
   failures = 0
   /** When a dial that nobody waits for may begin. */
   unwaitedDialAt = 0
+  /** When its addresses were last distrusted. */
+  readonly distrusted = new Map<string | undefined, number>()
   readonly idleCeiling = new IdleCeiling()
   readonly retries = new RetryBudget()
   private backoff = 0
@@ -53,8 +58,17 @@ export class Health {
     this.unwaitedDialAt = Math.max(this.unwaitedDialAt, now + leastBackoff)
   }
 
+  /** Whether an address may be distrusted now: not too soon after the last time. If so, it counts as done. */
+  distrust(address: string | undefined, now: number): boolean {
+    for (const [other, at] of this.distrusted) if (now - at >= distrustEvery) this.distrusted.delete(other)
+    if (this.distrusted.has(address)) return false
+    this.distrusted.set(address, now)
+    return true
+  }
+
   /** Whether there is anything to remember when the host is forgotten. */
   isNoteworthy(budget: number, now: number): boolean {
-    return this.failing || this.idleCeiling.hasLessons(now) || !this.retries.isFresh(budget, now)
+    const distrusted = [...this.distrusted.values()].some((at) => now - at < distrustEvery)
+    return this.failing || distrusted || this.idleCeiling.hasLessons(now) || !this.retries.isFresh(budget, now)
   }
 }

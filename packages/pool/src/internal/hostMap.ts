@@ -8,7 +8,7 @@ import type { ConnectionKey } from "../ConnectionKey.js"
 import { Health } from "./health.js"
 import { HealthMemory } from "./healthMemory.js"
 import { HostRecord } from "./model.js"
-import type { PoolSettings } from "./settings.js"
+import type { HostSettings, PoolSettings } from "./settings.js"
 
 export class HostMap {
   readonly ref: Ref.Ref<HashMap.HashMap<ConnectionKey, HostRecord>> = Ref.unsafeMake(HashMap.empty())
@@ -38,11 +38,12 @@ export class HostMap {
     return found.value
   }
 
-  get(key: ConnectionKey): HostRecord {
+  /** `settings`: those that a host of this key had before, if that is known. */
+  get(key: ConnectionKey, settings?: HostSettings): HostRecord {
     const found = this.find(key)
     if (found !== undefined) return found
     const health = this.memory.take(key, this.now()) ?? new Health()
-    const host = new HostRecord(key, this.settings.host(key), health)
+    const host = new HostRecord(key, settings ?? this.settings.host(key), health)
     this.known.set(key, host)
     Effect.runSync(Ref.update(this.ref, HashMap.set(key, host)))
     return host

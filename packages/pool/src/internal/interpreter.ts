@@ -9,10 +9,10 @@ import type * as Scope from "effect/Scope"
 import type { Connection } from "../Connection.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import type { ConnectorShape } from "../Connector.js"
-import type { LeaseRequest, LeaseRequestOptions, PendingLease, Settlement } from "../Lease.js"
+import { Broken, type LeaseRequest, type LeaseRequestOptions, type PendingLease, type Settlement } from "../Lease.js"
 
-import { type ConnectError, type ConnectTimeout, LeaseRevoked, PoolClosed } from "../PoolError.js"
-import { type Attachment, attach } from "./attachment.js"
+import type { ConnectError, ConnectTimeout } from "../PoolError.js"
+import { type Attachment, attach, attachmentOf, carried, carry, drop } from "./attachment.js"
 import { DeadlineLists } from "./deadlines.js"
 import { Dialler, type DialOwner } from "./dialler.js"
 import * as Dialling from "./dialling.js"
@@ -20,7 +20,7 @@ import { distrust } from "./distrust.js"
 import { EventHub } from "./eventHub.js"
 import { HostMap } from "./hostMap.js"
 import { LeakWatch } from "./leakWatch.js"
-import { LeaseImpl, type LeaseOwner, PendingRequest } from "./lease.js"
+import { LeaseImpl, type LeaseOwner, PendingRequest, revocation } from "./lease.js"
 import * as Leasing from "./leasing.js"
 import type { Command, Commands, Dial, Entry, PoolReason } from "./model.js"
 import { type HostRecord, PoolState } from "./model.js"
@@ -31,6 +31,7 @@ import * as Retrying from "./retrying.js"
 import * as Returning from "./returning.js"
 import type { PoolSettings } from "./settings.js"
 import * as Suspension from "./suspension.js"
+import { orElse } from "./theirs.js"
 import type { TimeKeeper } from "./timeKeeper.js"
 import * as Upkeep from "./upkeep.js"
 
@@ -80,8 +81,8 @@ export class Interpreter implements LeaseOwner, DialOwner {
 
   request(key: ConnectionKey, request: LeaseRequest, options?: LeaseRequestOptions): PendingLease {
     const now = this.time.now()
-    const host = this.hosts.get(key)
     const before = (options?.replaces as LeaseImpl | undefined)?.request
+    const host = this.hosts.get(key, before?.host.settings)
     const since = before?.since ?? now
     const timeout = options?.timeout ?? host.settings.acquireTimeout
     const dueAt = before?.dueAt ?? now + timeout
@@ -94,7 +95,9 @@ export class Interpreter implements LeaseOwner, DialOwner {
     this.flush()
     if (pending.waiting) {
       const left = before === undefined ? timeout : Math.ceil(Math.max(dueAt - now, 0))
-      pending.deadline = this.deadlines.set(left, () => this.expire(pending))
+      pending.deadline = this.deadlines.set(left, () =>
+        this.decide((now, out) => Leasing.expire(this.state, pending, now, out))
+      )
       this.reclaimer.press(host)
     }
     return pending
@@ -108,11 +111,11 @@ export class Interpreter implements LeaseOwner, DialOwner {
   settle(lease: LeaseImpl, settlement: Settlement): void {
     if (lease.settled) return
     lease.settled = true
-    const wasReclaimed = this.end(lease)
+    const wasReclaimed = this.end(lease, true)
     const { connection, entry } = lease
     if (entry.state === "Retired") return
-    const attachment = this.attachmentOf(entry)
-    if (attachment.lease === lease) attachment.lease = undefined
+    const attachment = attachmentOf(entry)
+    drop(attachment, lease)
     // While others are on the connection it is still theirs to listen to.
     if (settlement._tag === "Reusable" && entry.leases === 1) {
       connection.receiver = attachment.receiver
@@ -144,7 +147,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
 
   leaseOf(connection: Connection): LeaseImpl | undefined {
     const entry = this.entries.get(connection)
-    return entry === undefined ? undefined : this.attachmentOf(entry).lease
+    return entry === undefined ? undefined : attachmentOf(entry).lease
   }
 
   lost(entry: Entry, reason: PoolReason): void {
@@ -186,8 +189,8 @@ export class Interpreter implements LeaseOwner, DialOwner {
   }
 
   /** The lease is over, in whatever way; answers whether it was being taken back. */
-  private end(lease: LeaseImpl): boolean {
-    this.leaks.end(lease)
+  private end(lease: LeaseImpl, cameBack: boolean): boolean {
+    this.leaks.end(lease, cameBack)
     return lease.offered !== undefined && this.reclaimer.end(lease.offered)
   }
 
@@ -196,10 +199,6 @@ export class Interpreter implements LeaseOwner, DialOwner {
     const { connection, host, peer } = entry
     const { heard } = peer
     connection.onTurn(() => this.decide((now, out) => distrust(this.state, host, peer, heard, now, out)))
-  }
-
-  private expire(pending: PendingRequest): void {
-    this.decide((now, out) => Leasing.expire(this.state, pending, now, out))
   }
 
   private flush(): void {
@@ -233,24 +232,16 @@ export class Interpreter implements LeaseOwner, DialOwner {
       }
       case "Park":
         return this.park(command.entry)
-      case "Destroy": {
-        const { lease, scope } = this.attachmentOf(command.entry)
-        const { connection, host } = command.entry
-        const { isOpen: wasOpen, receiver } = connection
-        connection.destroy(command.reason)
-        if (lease !== undefined) {
-          if (this.end(lease)) this.reclaimer.look()
-          // Destroying tells nobody, and its holder may be waiting for bytes that will never come.
-          if (wasOpen && !lease.settled) receiver.onError(this.revocation(host, command.reason))
-        }
-        return this.dialler.close(scope)
-      }
+      case "Destroy":
+        return this.destroy(command.entry, command.reason)
       case "Dial":
         return this.dialler.start(command.dial)
       case "AbortDial":
         return this.dialler.stop(command.dial)
-      case "Reclaim":
-        return command.offer.reclaim()
+      case "Reclaim": {
+        const { lease } = attachmentOf(command.offer.entry)
+        return orElse(command.offer.reclaim, () => lease?.settle(Broken("ReclaimFailed")))
+      }
       case "Forget":
         return this.hosts.forget(command.host)
       case "Emit":
@@ -262,7 +253,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
     const pending = command.waiter as PendingRequest
     const { entry } = command
     pending.deadline?.clear()
-    const attachment = this.attachmentOf(entry)
+    const attachment = attachmentOf(entry)
     if (attachment.parked) {
       attachment.parked = false
       entry.connection.unpark()
@@ -270,9 +261,24 @@ export class Interpreter implements LeaseOwner, DialOwner {
     // The clock has leapt while it was idle (a laptop slept): what came of it meanwhile is seen a turn from now.
     if (command.idle > 0 && entry.lastUsedAt < this.time.leaptAt) this.rest(entry, attachment)
     const lease = new LeaseImpl(this, command)
-    attachment.lease = lease
+    carry(attachment, lease)
     this.leaks.begin(lease, entry.host.settings.leakThreshold)
-    pending.request.onLease(lease)
+    orElse(
+      () => pending.request.onLease(lease),
+      () => lease.settle(Broken("UseFailed"))
+    )
+  }
+
+  private destroy(entry: Entry, reason: string): void {
+    const attachment = attachmentOf(entry)
+    const { connection, host } = entry
+    const { isOpen: wasOpen, receiver } = connection
+    const leases = carried(attachment)
+    connection.destroy(reason)
+    this.dialler.close(attachment.scope)
+    for (const lease of leases) if (this.end(lease, false)) this.reclaimer.look()
+    // Destroying tells nobody, and whoever holds it may be waiting for bytes that will never come.
+    if (wasOpen && leases.some((lease) => !lease.settled)) receiver.onError(revocation(this.state, host.key, reason))
   }
 
   private rest(entry: Entry, attachment: Attachment): void {
@@ -280,21 +286,12 @@ export class Interpreter implements LeaseOwner, DialOwner {
     entry.connection.onTurn(attachment.rested)
   }
 
-  /** What the holder of a lease is told whose connection the pool has closed. */
-  private revocation({ key }: HostRecord, reason: string): PoolClosed | LeaseRevoked {
-    return this.state.takesRequests ? new LeaseRevoked({ key, reason }) : new PoolClosed({ key })
-  }
-
   private park(entry: Entry): void {
     // It may have been taken again by a decision made meanwhile, or have ended while nobody was told.
     if (entry.state !== "Idle") return
-    const attachment = this.attachmentOf(entry)
+    const attachment = attachmentOf(entry)
     attachment.parked = true
     entry.connection.park()
     if (!entry.connection.isOpen) this.lost(entry, "PeerClosed")
-  }
-
-  private attachmentOf(entry: Entry): Attachment {
-    return entry.attachment as Attachment
   }
 }

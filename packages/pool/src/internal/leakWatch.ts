@@ -21,11 +21,12 @@ export class LeakWatch {
     if (threshold !== Infinity) lease.leak = this.deadlines.set(threshold, () => this.report(lease))
   }
 
-  /** The lease is over, in whatever way. */
-  end(lease: LeaseImpl): void {
+  /** The lease is over; `cameBack`: because its holder has ended it, and not the pool. */
+  end(lease: LeaseImpl, cameBack: boolean): void {
     lease.leak?.clear()
     if (!lease.leakReported) return
     lease.leakReported = false
+    if (!cameBack) return
     const at = this.deadlines.now()
     const held = at - lease.grantedAt
     const { connection, key } = lease

@@ -7,8 +7,9 @@ import type { Connection, EndKind, Receiver } from "../Connection.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import type { Deadline } from "../Deadlines.js"
 import type { Lease, LeaseRequest, PendingLease, Settlement } from "../Lease.js"
+import { LeaseRevoked, PoolClosed } from "../PoolError.js"
 import type { LeaseFacts } from "./lessons.js"
-import type { Command, Entry, HostRecord, PoolReason } from "./model.js"
+import type { Command, Entry, HostRecord, PoolReason, PoolState } from "./model.js"
 import { Waiter } from "./model.js"
 import type { Offer } from "./offers.js"
 
@@ -169,3 +170,9 @@ export class ParkedReceiver implements Receiver {
 
   onDrain(): void {}
 }
+
+/** What the holder of a lease is told whose connection the pool has closed. */
+export const revocation = (state: PoolState, key: ConnectionKey, reason: string): PoolClosed | LeaseRevoked =>
+  state.takesRequests
+    ? new LeaseRevoked({ key, reason, drainTimeout: state.settings.drainTimeout })
+    : new PoolClosed({ key })

@@ -25,6 +25,8 @@ const numbersOf = (state: PoolState, host: HostRecord): PoolNumbers => ({
  */
 export const request = (state: PoolState, waiter: Waiter, isNew: boolean, now: number, out: Commands): void => {
   const host = waiter.host
+  host.askedAt = now
+  host.neglected = false
   if (!state.takesRequests) {
     refuse(
       state,

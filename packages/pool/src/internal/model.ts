@@ -9,7 +9,7 @@ import type { AcquireError } from "../PoolError.js"
 import type { PoolEvent } from "../PoolEvent.js"
 import type { PooledConnection } from "../PooledConnection.js"
 import type { Health } from "./health.js"
-import { IndexedHeap, notInHeap } from "./heap.js"
+import { type HeapElement, IndexedHeap, notInHeap } from "./heap.js"
 import { type Linked, LinkedList } from "./list.js"
 import type { Offer, OfferLink } from "./offers.js"
 import type { Peer } from "./peers.js"
@@ -128,6 +128,12 @@ export class Dial {
   ) {}
 }
 
+/** A place in two heaps needs two indices; the second is this one. */
+export class Lack implements HeapElement {
+  heapIndex = notInHeap
+  constructor(readonly host: HostRecord) {}
+}
+
 /** The record behind a `PerHostPool`. */
 export class HostRecord implements PerHostPool {
   /** Idle connections, longest idle first. */
@@ -150,6 +156,14 @@ export class HostRecord implements PerHostPool {
   reclaiming = 0
   /** Connections it should come to have, whoever waits (warm-up); zero once it has them or cannot get them. */
   wanted = 0
+  /** Warm-ups that wait for them. */
+  warmUps = 0
+  /** When it was last asked for. */
+  askedAt = 0
+  /** Set when nobody has asked for it for so long that it need not have idle connections any more. */
+  neglected = false
+  /** Its place among the hosts that lack idle connections. */
+  readonly lack: Lack = new Lack(this)
   hits = 0
   misses = 0
   /** Place in the heap of hosts that want a connection. */
@@ -228,7 +242,9 @@ export class PoolState {
   /** All answers that nobody has begun to read, longest unread first. */
   readonly offers = new LinkedList<OfferLink>()
   /** Hosts with fewer idle connections than they should always have. */
-  readonly lacking = new Set<HostRecord>()
+  readonly lacking = new IndexedHeap<Lack>(
+    (left, right) => left.host.health.unwaitedDialAt < right.host.health.unwaitedDialAt
+  )
   /** All open connections by the time at which they may have expired. */
   readonly expiries = new IndexedHeap<Entry>((left, right) => left.checkAt < right.checkAt)
   /** Hosts that want another connection: fewest connections first, then the one whose request is oldest. */

@@ -10,9 +10,6 @@ import type { Settlement } from "../Lease.js"
 import type { LeaseFacts } from "./lessons.js"
 import type { Entry, HostRecord } from "./model.js"
 
-/** One peer is distrusted at most once in this time. Milliseconds. */
-export const distrustEvery = 5000
-
 export class Peer {
   /** Pieces of answers that have come from it, on whatever connection. */
   heard = 0
@@ -24,12 +21,9 @@ export class Peer {
 }
 
 /** The address's record, for one more connection. */
-export const joinPeer = (host: HostRecord, address: string | undefined, now: number): Peer => {
+export const joinPeer = (host: HostRecord, address: string | undefined): Peer => {
   let peer = host.peers.get(address)
   if (peer === undefined) {
-    for (const other of host.peers.values()) {
-      if (other.connections === 0 && now - other.distrustedAt >= distrustEvery) host.peers.delete(other.address)
-    }
     peer = new Peer(address)
     host.peers.set(address, peer)
   }
@@ -39,8 +33,7 @@ export const joinPeer = (host: HostRecord, address: string | undefined, now: num
 
 export const leavePeer = (entry: Entry): void => {
   const { host, peer } = entry
-  // One that was distrusted stays known: the next time must not come too soon.
-  if (--peer.connections === 0 && peer.distrustedAt === -Infinity) host.peers.delete(peer.address)
+  if (--peer.connections === 0) host.peers.delete(peer.address)
 }
 
 /**
@@ -51,7 +44,7 @@ export const fallsSilent = (entry: Entry, settlement: Settlement, lease: LeaseFa
   if (settlement._tag !== "Broken" || settlement.silent !== true) return false
   const { peer } = entry
   if (!lease.reused || !lease.hasWritten || lease.hasRead || peer.heard !== lease.heardBefore) return false
-  if (now - peer.distrustedAt < distrustEvery) return false
+  if (!entry.host.health.distrust(peer.address, now)) return false
   peer.distrustedAt = now
   return true
 }

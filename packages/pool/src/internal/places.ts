@@ -34,8 +34,8 @@ export const review = (state: PoolState, host: HostRecord): void => {
 const noteLack = (state: PoolState, host: HostRecord): void => {
   const { maxConnections, maxIdle, minIdle, pooling } = host.settings
   const lacks = host.idle + host.opening - host.waiting < Math.min(minIdle, maxIdle) && host.places < maxConnections
-  if (state.phase === "Open" && pooling && lacks) state.lacking.add(host)
-  else state.lacking.delete(host)
+  if (state.phase === "Open" && pooling && lacks) state.lacking.put(host.lack)
+  else state.lacking.remove(host.lack)
 }
 
 /**
@@ -212,10 +212,10 @@ export const passOver = (state: PoolState, entry: Entry, reason: PoolReason, now
 export const forgetIfEmpty = (state: PoolState, host: HostRecord, out: Commands): void => {
   if (host.forgotten || host.entries.size > 0 || host.dials.size > 0 || host.waiting > 0) return
   // A host that is to have idle connections stays known, or nobody would ever see to it.
-  if (state.takesRequests && (host.wanted > 0 || host.settings.minIdle > 0)) return
+  if (state.takesRequests && (host.wanted > 0 || (host.settings.minIdle > 0 && !host.neglected))) return
   host.forgotten = true
   state.wanting.remove(host)
-  state.lacking.delete(host)
+  state.lacking.remove(host.lack)
   out.push({ _tag: "Forget", host })
 }
 

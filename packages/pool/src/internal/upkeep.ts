@@ -6,10 +6,22 @@
 import { PoolClosed } from "../PoolError.js"
 import * as PoolEvent from "../PoolEvent.js"
 import { cheaply } from "./cheapError.js"
+import { notInHeap } from "./heap.js"
 import { dismiss } from "./leasing.js"
 import { drawFromIdle } from "./lessons.js"
 import type { Commands, Entry, HostRecord, PoolReason, PoolState } from "./model.js"
-import { abandonDial, evictIdle, forgetIfEmpty, idleLimit, relist, retire, review, serve, staleness } from "./places.js"
+import {
+  abandonDial,
+  dropSurplusDials,
+  evictIdle,
+  forgetIfEmpty,
+  idleLimit,
+  relist,
+  retire,
+  review,
+  serve,
+  staleness
+} from "./places.js"
 
 /**
  * Closes idle connections that are past their time; answers how many. It looks only at connections whose noted time
@@ -87,6 +99,8 @@ const end = (state: PoolState, entry: Entry, reason: PoolReason, now: number, ou
 /** The host should have `n` connections, open or opening; answers how many of them its own limits allow. */
 export const warm = (state: PoolState, host: HostRecord, n: number, now: number, out: Commands): number => {
   const { maxConnections, maxIdle, pooling } = host.settings
+  host.askedAt = now
+  host.neglected = false
   // Those on lease now take no place among the idle ones.
   const target = pooling && state.takesRequests ? Math.min(n, maxConnections, host.active + maxIdle) : 0
   want(state, host, target, now, out)
@@ -100,23 +114,40 @@ const want = (state: PoolState, host: HostRecord, target: number, now: number, o
   forgetIfEmpty(state, host, out)
 }
 
+/** A host without a connection that nobody has asked for in so long need not have idle ones any more. Milliseconds. */
+export const neglectedAfter = 5 * 60_000
+
 /** Sees to it that hosts have the idle connections they should always have, where a dial for nobody may begin. */
 export const replenish = (state: PoolState, now: number, out: Commands): void => {
-  for (const host of [...state.lacking]) {
-    if (host.health.unwaitedDialAt > now) continue
+  for (let lack = state.lacking.top; lack !== undefined; lack = state.lacking.top) {
+    const { host } = lack
+    if (host.health.unwaitedDialAt > now) return
+    if (host.places === 0 && host.waiting === 0 && now - host.askedAt >= neglectedAfter) {
+      host.neglected = true
+      state.lacking.remove(lack)
+      forgetIfEmpty(state, host, out)
+      continue
+    }
     const { maxConnections, maxIdle, minIdle } = host.settings
     // Requests in line take theirs first.
     want(state, host, Math.min(host.active + host.waiting + Math.min(minIdle, maxIdle), maxConnections), now, out)
+    if (lack.heapIndex === notInHeap) continue
     // The limits leave no place for them.
-    if (state.lacking.has(host)) host.health.postpone(now)
+    host.health.postpone(now)
+    state.lacking.put(lack)
   }
 }
 
 /** When `replenish` has something to do; infinite if nothing is lacking. */
-export const nextReplenishing = (state: PoolState): number => {
-  let next = Infinity
-  for (const host of state.lacking) next = Math.min(next, host.health.unwaitedDialAt)
-  return next
+export const nextReplenishing = (state: PoolState): number => state.lacking.top?.host.health.unwaitedDialAt ?? Infinity
+
+/** Nobody waits for a warm-up any more: no further dials begin for it. */
+export const endWarmUp = (state: PoolState, host: HostRecord, now: number, out: Commands): void => {
+  host.wanted = 0
+  dropSurplusDials(state, host, now, out)
+  review(state, host)
+  forgetIfEmpty(state, host, out)
+  serve(state, now, out)
 }
 
 /** No new leases: requests in line are refused, dials given up, idle connections closed. */

@@ -18,7 +18,7 @@ import { distrust } from "../../src/internal/distrust.js"
 import { Health } from "../../src/internal/health.js"
 import * as Leasing from "../../src/internal/leasing.js"
 import type { LeaseFacts } from "../../src/internal/lessons.js"
-import type { Command, Commands, Dial, Entry } from "../../src/internal/model.js"
+import type { Command, Commands, Dial, Entry, Lack } from "../../src/internal/model.js"
 import { HostRecord, PoolState, Waiter } from "../../src/internal/model.js"
 import * as Offers from "../../src/internal/offers.js"
 import { fallsSilent } from "../../src/internal/peers.js"
@@ -310,7 +310,12 @@ export class World {
       state.reclaiming,
       sum((host) => host.reclaiming)
     )
-    for (const host of state.lacking) assert.isTrue(hosts.includes(host) && state.phase === "Open")
+    assertHeap(
+      state.lacking,
+      (left: Lack, right: Lack) => left.host.health.unwaitedDialAt <= right.host.health.unwaitedDialAt
+    )
+    for (const host of hosts) if (host.lack.heapIndex !== -1) assert.strictEqual(state.phase, "Open")
+    assert.strictEqual(hosts.filter((host) => host.lack.heapIndex !== -1).length, state.lacking.size)
     assert.strictEqual(closed, this.destroyed)
     assert.isAtMost(state.open + state.opening, state.settings.maxConnections)
     assert.isAtMost(state.opening, state.settings.maxConnecting)
