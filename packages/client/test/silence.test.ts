@@ -185,4 +185,33 @@ describe("nobody is distrusted", () => {
       })
     )
   )
+
+  for (const [how, cut] of [
+    ["an end", (socket: FakeSocket.FakeSocket) => socket.end()],
+    ["a reset", (socket: FakeSocket.FakeSocket) => socket.reset()]
+  ] as const) {
+    it.effect(`by ${how} of the connection after three seconds without a byte: the peer has spoken`, () =>
+      story(
+        Effect.gen(function* () {
+          const network = yield* FakeNetwork.FakeNetwork
+          const sockets = yield* idle(3)
+          const fiber = yield* Effect.fork(Effect.flip(text(post("/once"))))
+          yield* network.settle
+          const used = busy(sockets)
+          yield* TestClock.adjust("3 seconds")
+          cut(used)
+          yield* Fiber.join(fiber)
+          assert.strictEqual(yield* distrusted, 0)
+          const siblings = sockets.filter((socket) => socket !== used)
+          assert.deepStrictEqual(
+            siblings.map(({ destroyed, parked }) => [destroyed, parked]),
+            [
+              [undefined, true],
+              [undefined, true]
+            ]
+          )
+        })
+      )
+    )
+  }
 })

@@ -3,8 +3,11 @@
  */
 
 import { assert, describe, it } from "@effect/vitest"
-import { Lease } from "@hotaru/pool"
-import { a, ask, onPool } from "./support/stories.js"
+import { Connection, Lease, PoolError } from "@hotaru/pool"
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as TestClock from "effect/TestClock"
+import { type Asked, a, ask, onPool } from "./support/stories.js"
 import { World } from "./support/world.js"
 
 describe("A connection with room for three", () => {
@@ -100,5 +103,58 @@ describe("A connection with room for three", () => {
       socket.end()
       assert.deepStrictEqual([heard, socket.destroyed], [["bytes"], "PeerClosed"])
     })
+  )
+
+  for (const first of [0, 1] as const) {
+    it.effect(
+      `closed by a drain that runs out, the holder who is left is told, be it the ${first === 0 ? "latest" : "first"}`,
+      () =>
+        onPool({ drainTimeout: "5 seconds" }, function* ({ pool, story }) {
+          const one = ask(pool, a)
+          const socket = yield* story.dialSucceeds(yield* story.expectDial(), { capacity: 3 })
+          const two = ask(pool, a)
+          assert.strictEqual(one.held.connection, two.held.connection)
+          const told: Array<unknown> = []
+          socket.connection.receiver = { ...Connection.silentReceiver, onError: (error) => told.push(error) }
+          const gone = [one, two][first] as Asked
+          gone.held.settle(Lease.Reusable())
+          yield* story.start("drain", pool.drainHost(a))
+          yield* TestClock.adjust("5 seconds")
+          yield* story.expectDone("drain")
+          assert.strictEqual(socket.destroyed, "DrainTimeout")
+          assert.deepStrictEqual(told, [
+            new PoolError.LeaseRevoked({ key: a, reason: "DrainTimeout", drainTimeout: 5000 })
+          ])
+        })
+    )
+  }
+
+  it.effect("with two holders left is closed once, and its receiver told once", () =>
+    onPool({ drainTimeout: "5 seconds" }, function* ({ pool, story }) {
+      ask(pool, a)
+      const socket = yield* story.dialSucceeds(yield* story.expectDial(), { capacity: 3 })
+      ask(pool, a)
+      let told = 0
+      socket.connection.receiver = { ...Connection.silentReceiver, onError: () => told++ }
+      yield* story.start("drain", pool.drainHost(a))
+      yield* TestClock.adjust("5 seconds")
+      yield* story.expectDone("drain")
+      assert.deepStrictEqual([socket.destroyed, told], ["DrainTimeout", 1])
+    })
+  )
+
+  // Only the latest lease is ended today, and none where the latest has gone: true until the offer knows its lease.
+  it.effect.fails("whose first holder's reclaiming throws after the second has left is closed at once", () =>
+    onPool({}, function* ({ pool, story }) {
+      const one = ask(pool, a)
+      const socket = yield* story.dialSucceeds(yield* story.expectDial(), { capacity: 2 })
+      ask(pool, a).held.settle(Lease.Reusable())
+      one.held.offer(() => {
+        throw new Error("no")
+      })
+      yield* TestClock.adjust("2 seconds")
+      yield* story.start("drain", pool.drainHost(a))
+      assert.strictEqual(socket.destroyed, "ReclaimFailed")
+    }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))
   )
 })

@@ -275,4 +275,25 @@ describe("A peer is distrusted once in five seconds", () => {
       )
     })
   )
+
+  it.effect("once in five seconds also where the host was forgotten meanwhile", () =>
+    onOpenNetwork({}, function* (here) {
+      const { pool, story } = here
+      const fallsSilent = Effect.gen(function* () {
+        yield* idleConnections(here, a, 2)
+        const { held } = ask(pool, a)
+        held.connection.write("ping")
+        held.settle(silent)
+        yield* story.settle
+        return (yield* pool.stats).distrusted
+      })
+      assert.deepStrictEqual([yield* fallsSilent, (yield* pool.stats).hosts], [1, 0])
+      yield* TestClock.adjust("4999 millis")
+      assert.strictEqual(yield* fallsSilent, 1)
+      yield* pool.clear
+      assert.strictEqual((yield* pool.stats).hosts, 0)
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* fallsSilent, 2)
+    })
+  )
 })

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Connection, Lease, PoolEvent } from "@hotaru/pool"
 import * as Duration from "effect/Duration"
 import * as TestClock from "effect/TestClock"
-import { answered, counts, fates, give, idleConnections, toldOf } from "./support/peers.js"
+import { answered, counts, fates, give, idleConnections, told, toldOf } from "./support/peers.js"
 import { a, ask, b, onOpenNetwork, onPool, socketOf } from "./support/stories.js"
 
 const minute = { drainTimeout: "1 minute" } as const
@@ -113,6 +113,41 @@ describe("drainHost", () => {
       assert.deepStrictEqual(yield* pool.stats, before)
       give(newer)
       assert.deepStrictEqual(yield* counts(pool), { idle: 1, active: 0, opening: 0, waiting: 0 })
+    })
+  )
+
+  it.effect("says in what it tells the holders how long it has waited for them", () =>
+    onOpenNetwork(minute, function* ({ pool, story }) {
+      const lease = yield* pool.lease(a)
+      const messages: Array<string> = []
+      lease.connection.receiver = {
+        ...Connection.silentReceiver,
+        onError: (error) => messages.push((error as Error).message)
+      }
+      yield* story.start("drain", pool.drainHost(a))
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(messages, [
+        "The pool closed a connection to http://a.test:80 that was still on lease after 60000 ms (DrainTimeout)"
+      ])
+    })
+  )
+
+  it.effect("closes a lease that was reported as leaked, which has not come back by that", () =>
+    onOpenNetwork({ leakThreshold: "1 second", drainTimeout: "5 seconds" }, function* ({ network, pool, story }) {
+      const events = yield* pool.subscribe
+      const lease = yield* pool.lease(a)
+      yield* TestClock.adjust("2 seconds")
+      yield* story.start("drain", pool.drainHost(a))
+      yield* TestClock.adjust("5 seconds")
+      yield* story.expectDone("drain")
+      assert.deepStrictEqual(fates(network), ["DrainTimeout"])
+      // Nor when its holder ends it afterwards.
+      lease.settle(Lease.Broken("PoolClosed"))
+      const tags = (yield* told(events)).map(({ _tag }) => _tag)
+      assert.deepStrictEqual(
+        [tags.includes("Leaked"), tags.includes("LeakReturned"), tags.includes("HostDrained")],
+        [true, false, true]
+      )
     })
   )
 
