@@ -4,6 +4,12 @@ import { defineConfig } from "vitest/config"
 
 const root = fileURLToPath(new URL(".", import.meta.url))
 
+/**
+ * Projects that open no sockets and start no processes: their files share a process, which saves loading Effect for
+ * each. What a file leaves behind there is a defect that the next one shows.
+ */
+const pure = new Set(["http1", "pool", "client", "testing"])
+
 /** One project for every folder that has tests, named like it: `--project pool`. */
 const projects = [...readdirSync(`${root}packages`).map((name) => `packages/${name}`), "scripts"]
   .filter((folder) => existsSync(`${root}${folder}/test`))
@@ -11,7 +17,8 @@ const projects = [...readdirSync(`${root}packages`).map((name) => `packages/${na
     extends: true as const,
     test: {
       name: folder.replace("packages/", ""),
-      root: `${root}${folder}`
+      root: `${root}${folder}`,
+      poolOptions: { forks: { isolate: !pure.has(folder.replace("packages/", "")) } }
     }
   }))
 
@@ -25,7 +32,7 @@ export default defineConfig({
     teardownTimeout: 5_000,
     // A test left focused by accident must not make the others pass unseen.
     allowOnly: false,
-    // Each test file has a process of its own: sockets and handles left open show where they belong.
+    // Each test file of the others has a process of its own: sockets and handles left open show where they belong.
     pool: "forks"
   }
 })
