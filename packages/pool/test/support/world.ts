@@ -95,6 +95,11 @@ export class World {
     const out: Commands = []
     const answer = decision(out)
     for (const command of out) this.execute(command)
+    for (const [i, command] of out.entries()) {
+      if (command._tag !== "Destroy" || command.reason !== "MadeRoom") continue
+      const dials = out.slice(i).some((later) => later._tag === "Dial")
+      assert.isTrue(dials, "what is closed to make room is followed by a dial")
+    }
     this.check()
     return answer
   }
