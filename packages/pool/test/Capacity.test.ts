@@ -143,8 +143,7 @@ describe("A connection with room for three", () => {
     })
   )
 
-  // Only the latest lease is ended today, and none where the latest has gone: true until the offer knows its lease.
-  it.effect.fails("whose first holder's reclaiming throws after the second has left is closed at once", () =>
+  it.effect("whose first holder's reclaiming throws after the second has left is closed at once", () =>
     onPool({}, function* ({ pool, story }) {
       const one = ask(pool, a)
       const socket = yield* story.dialSucceeds(yield* story.expectDial(), { capacity: 2 })

@@ -138,7 +138,9 @@ export class Interpreter implements LeaseOwner, DialOwner {
       this.reclaimer.rest()
     }
     if (reclaim === undefined || lease.settled || lease.entry.state === "Retired") return
-    lease.offered = this.reclaimer.offer(lease.entry, reclaim)
+    lease.offered = this.reclaimer.offer(lease.entry, () =>
+      orElse(reclaim, () => lease.settle(Broken("ReclaimFailed")))
+    )
   }
 
   allowRetry(lease: LeaseImpl): boolean {
@@ -238,10 +240,8 @@ export class Interpreter implements LeaseOwner, DialOwner {
         return this.dialler.start(command.dial)
       case "AbortDial":
         return this.dialler.stop(command.dial)
-      case "Reclaim": {
-        const { lease } = attachmentOf(command.offer.entry)
-        return orElse(command.offer.reclaim, () => lease?.settle(Broken("ReclaimFailed")))
-      }
+      case "Reclaim":
+        return command.offer.reclaim()
       case "Forget":
         return this.hosts.forget(command.host)
       case "Emit":

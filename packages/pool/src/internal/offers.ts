@@ -7,7 +7,6 @@
 import * as PoolEvent from "../PoolEvent.js"
 import { type Linked, LinkedList } from "./list.js"
 import type { Commands, Entry, HostRecord, PoolState } from "./model.js"
-import { mayDial } from "./places.js"
 
 /** Nobody can tell sooner that an answer will not be read. Milliseconds. */
 export const unreadFor = 1000
@@ -86,8 +85,8 @@ export const takeUp = (state: PoolState, hosts: Iterable<HostRecord>, now: numbe
 const offersFor = (state: PoolState, host: HostRecord): LinkedList<Offer> | LinkedList<OfferLink> => {
   if (isDraining(state, host) || host.places >= host.settings.maxConnections) return host.offers
   if (state.open + state.opening >= state.settings.maxConnections) return state.offers
-  // Where more dials may begin they will; else those who count on none wait for what is open.
-  return host.dials.size > 0 && mayDial(host) ? none : host.offers
+  // With dials under way more will follow; without any, the requests wait for what is open.
+  return host.dials.size > 0 ? none : host.offers
 }
 
 const isDraining = (state: PoolState, host: HostRecord): boolean => !state.takesRequests || host.draining > 0

@@ -20,8 +20,7 @@ const hasOwnRoom = (host: HostRecord): boolean =>
   (host.places < host.settings.maxConnections || (host.freshWaiters.size > 0 && host.idleList.size > 0))
 
 /** Whether another dial to the host may begin beside those under way: while it fails, one at a time. */
-export const mayDial = (host: HostRecord): boolean =>
-  host.dials.size < (host.health.failing ? 1 : host.settings.maxConnecting)
+const mayDial = (host: HostRecord): boolean => host.dials.size < (host.health.failing ? 1 : host.settings.maxConnecting)
 
 /** Puts the host among those that want a connection, or takes it out, as its numbers say now. */
 export const review = (state: PoolState, host: HostRecord): void => {
