@@ -38,6 +38,7 @@ export const exchanges = (url: string): ReadonlyArray<(id: number) => Exchange> 
         Effect.map(response.arrayBuffer, (bytes) => assert.strictEqual(bytes.byteLength, BIG))
       ),
     (id) => Effect.flatMap(get("big", id), (response) => Stream.runDrain(response.stream)),
+    (id) => Effect.flatMap(get("big", id), (response) => Stream.runHead(response.stream)),
     (id) =>
       Effect.flatMap(get("big", id), (response) => PooledHttpClient.forEachChunk(response, () => Effect.yieldNow())),
     // Closed by its scope when the head is there.
