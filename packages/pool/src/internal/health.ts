@@ -25,8 +25,9 @@ export class Health {
   /** When a dial that nobody waits for may begin. */
   unwaitedDialAt = 0
   /** When its addresses were last distrusted. */
-  readonly distrusted = new Map<string | undefined, number>()
-  readonly idleCeiling = new IdleCeiling()
+  private distrusted: Map<string | undefined, number> | undefined = undefined
+  /** Made with the first lesson: most hosts never teach any, and each object more is a cache miss among thousands of hosts. */
+  idleCeiling: IdleCeiling | undefined = undefined
   readonly retries = new RetryBudget()
   private backoff = 0
 
@@ -58,8 +59,20 @@ export class Health {
     this.unwaitedDialAt = Math.max(this.unwaitedDialAt, now + leastBackoff)
   }
 
+  /** Milliseconds a connection may idle as far as is known; infinite while nothing was learned. */
+  idleCeilingAt(now: number): number {
+    return this.idleCeiling === undefined ? Infinity : this.idleCeiling.at(now)
+  }
+
+  /** The peer has closed a connection that had idled for so long. */
+  closedIdle(idle: number, now: number): void {
+    this.idleCeiling ??= new IdleCeiling()
+    this.idleCeiling.closed(idle, now)
+  }
+
   /** Whether an address may be distrusted now: not too soon after the last time. If so, it counts as done. */
   distrust(address: string | undefined, now: number): boolean {
+    this.distrusted ??= new Map()
     for (const [other, at] of this.distrusted) if (now - at >= distrustEvery) this.distrusted.delete(other)
     if (this.distrusted.has(address)) return false
     this.distrusted.set(address, now)
@@ -68,7 +81,9 @@ export class Health {
 
   /** Whether there is anything to remember when the host is forgotten. */
   isNoteworthy(budget: number, now: number): boolean {
-    const distrusted = [...this.distrusted.values()].some((at) => now - at < distrustEvery)
-    return this.failing || distrusted || this.idleCeiling.hasLessons(now) || !this.retries.isFresh(budget, now)
+    const distrusted = [...(this.distrusted?.values() ?? [])].some((at) => now - at < distrustEvery)
+    return (
+      this.failing || distrusted || this.idleCeiling?.hasLessons(now) === true || !this.retries.isFresh(budget, now)
+    )
   }
 }

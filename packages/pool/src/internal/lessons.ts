@@ -50,7 +50,7 @@ export const draw = (
   if (settlement._tag === "Reusable") {
     if (lease.hasRead) health.proved()
     if (lease.idledFor > 0) {
-      health.idleCeiling.survived(lease.idledFor)
+      health.idleCeiling?.survived(lease.idledFor)
       tellCeiling(state, entry.host, now, out)
     }
     return
@@ -70,14 +70,14 @@ export const draw = (
 }
 
 const learnIdle = (state: PoolState, host: HostRecord, idle: number, now: number, out: Commands): void => {
-  host.health.idleCeiling.closed(idle, now)
+  host.health.closedIdle(idle, now)
   tellCeiling(state, host, now, out)
 }
 
 /** What was learned is known some time after the closings that teach it; it is told at the next occasion. */
 const tellCeiling = (state: PoolState, host: HostRecord, now: number, out: Commands): void => {
   if (!state.observed) return
-  const ceiling = host.health.idleCeiling.news(now)
+  const ceiling = host.health.idleCeiling?.news(now)
   if (ceiling === undefined) return
   out.push({ _tag: "Emit", event: PoolEvent.IdleCeilingLearned({ at: now, key: host.key, ceiling }) })
 }

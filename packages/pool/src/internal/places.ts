@@ -182,7 +182,7 @@ export const staleness = (entry: Entry, now: number): PoolReason | undefined => 
 
 /** How long it may be idle: the pool's limit, the peer's hint, or what was learned of the peer, whichever is least. */
 export const idleLimit = (entry: Entry, now: number): number =>
-  Math.min(entry.idleFor, entry.host.health.idleCeiling.at(now))
+  Math.min(entry.idleFor, entry.host.health.idleCeilingAt(now))
 
 /** Reasons for which an idle connection is stale, so that closing it is an eviction. */
 const staleReasons: ReadonlySet<PoolReason> = new Set([

@@ -39,7 +39,7 @@ export const hostStats = (host: HostRecord, now: number): HostStats => ({
   hits: host.hits,
   misses: host.misses,
   failing: host.health.failing,
-  idleCeiling: finite(host.health.idleCeiling.at(now))
+  idleCeiling: finite(host.health.idleCeilingAt(now))
 })
 
 const finite = (millis: number): number | undefined => (millis === Infinity ? undefined : millis)
