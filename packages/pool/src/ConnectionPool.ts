@@ -101,8 +101,8 @@ export interface UnsafePool {
   readonly request: (key: ConnectionKey, request: LeaseRequest, options?: LeaseRequestOptions) => PendingLease
   /** The one timer of the pool and of everything built on it. */
   readonly deadlines: Deadlines
-  /** Whether new requests are taken: false from the moment a drain begins. A pool that does not say takes them. */
-  readonly takesRequests?: (() => boolean) | undefined
+  /** Whether new requests are taken: false from the moment a drain begins. */
+  readonly takesRequests: () => boolean
 }
 
 /**

@@ -57,7 +57,7 @@ export interface PoolConfig {
   readonly drainTimeout: Duration.DurationInput
   /** A lease held longer is reported. Off (`Infinity`). */
   readonly leakThreshold: Duration.DurationInput
-  /** Asked about every open connection in each round of the cleanup: whether it is to end. Not asked (`undefined`). */
+  /** Asked about every open connection, in rounds with `cleanupInterval` between them: whether it is to end. None (`undefined`). */
   readonly shouldEvict: ShouldEvict | undefined
   /** Overrides for single hosts. */
   readonly perHost: (key: ConnectionKey) => HostOverrides | undefined

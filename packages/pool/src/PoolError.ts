@@ -148,8 +148,8 @@ export class PoolClosed extends Data.TaggedError("PoolClosed")<{ readonly key: C
 }
 
 /**
- * The pool has closed a connection while it was on lease, because the time of its host's drain was over. Whoever holds
- * the lease is told by the receiver's `onError`.
+ * The pool has closed a connection while it was on lease: the time of its host's drain was over, or another of the
+ * leases that it carried at once had broken it. Whoever holds the lease is told by the receiver's `onError`.
  *
  * @since 0.1.0
  * @category errors
@@ -158,11 +158,12 @@ export class LeaseRevoked extends Data.TaggedError("LeaseRevoked")<{
   readonly key: ConnectionKey
   /** For example `DrainTimeout`. */
   readonly reason: string
-  /** Milliseconds the drain waited for it. */
-  readonly drainTimeout: number
+  /** Milliseconds the drain waited for it, if it was a drain. */
+  readonly drainTimeout?: number | undefined
 }> {
   override get message(): string {
-    return `The pool closed a connection to ${this.key} that was still on lease after ${this.drainTimeout} ms (${this.reason})`
+    const after = this.drainTimeout === undefined ? "" : ` after ${this.drainTimeout} ms`
+    return `The pool closed a connection to ${this.key} that was still on lease${after} (${this.reason})`
   }
 }
 

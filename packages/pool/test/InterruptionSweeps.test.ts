@@ -59,7 +59,7 @@ const prepared = Effect.gen(function* () {
 const deadlines = (pool: Pool): number => Number(Reflect.get(pool.unsafe.deadlines, "size"))
 
 /** Timings in all for each operation, shared by the states it is swept in. */
-const inAll = { acquire: 1000, use: 500, retry: 300, others: 500 }
+const inAll = { acquire: 1000, use: 1000, retry: 1000, others: 1000 }
 
 /** The others have one wait, and come to it within the first microtasks: that is where it could be interrupted unseen. */
 const narrow: Sweep.SweepOptions = { sample: inAll.others, delays: [0, 1, 2] }

@@ -101,10 +101,14 @@ export class Watch {
   }
 
   pool(inner: ConnectionPoolShape): ConnectionPoolShape {
-    const { deadlines, request } = inner.unsafe
+    const { deadlines, request, takesRequests } = inner.unsafe
     return {
       ...inner,
-      unsafe: { deadlines: this.watchDeadlines(deadlines), request: (...args) => this.request(request, ...args) }
+      unsafe: {
+        deadlines: this.watchDeadlines(deadlines),
+        request: (...args) => this.request(request, ...args),
+        takesRequests
+      }
     }
   }
 

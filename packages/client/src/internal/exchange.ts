@@ -176,7 +176,7 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
   refuseRetry(reason: string): ExchangeError.RetryRefusal | undefined {
     const lease = this.lease!
     if (lease.allowRetry()) return undefined
-    const refusal = this.pool.takesRequests?.() === false ? "PoolClosing" : "RetryBudget"
+    const refusal = !this.pool.takesRequests() ? "PoolClosing" : "RetryBudget"
     this.trace?.refused(lease.connection.id, reason, refusal)
     return refusal
   }

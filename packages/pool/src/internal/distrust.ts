@@ -8,19 +8,22 @@ import type { Commands, HostRecord, PoolState } from "./model.js"
 import type { Peer } from "./peers.js"
 import { evictIdle, serve } from "./places.js"
 
-/** To be called a turn after the silence was noticed: if anything was heard meanwhile the peer lives. */
+/**
+ * To be called a turn after the silence was noticed (`since`): if anything was heard meanwhile the peer lives.
+ */
 export const distrust = (
   state: PoolState,
   host: HostRecord,
   peer: Peer,
   heardBefore: number,
+  since: number,
   now: number,
   out: Commands
 ): void => {
   if (peer.heard !== heardBefore) return
   let count = 0
   for (const entry of [...host.entries]) {
-    if (entry.peer !== peer || entry.state !== "Idle" || entry.lastUsedAt > peer.distrustedAt) continue
+    if (entry.peer !== peer || entry.state !== "Idle" || entry.lastUsedAt > since) continue
     evictIdle(state, entry, "Distrusted", now, out)
     count++
   }

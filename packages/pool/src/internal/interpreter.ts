@@ -10,7 +10,6 @@ import type { Connection } from "../Connection.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import type { ConnectorShape } from "../Connector.js"
 import { Broken, type LeaseRequest, type LeaseRequestOptions, type PendingLease, type Settlement } from "../Lease.js"
-
 import type { ConnectError, ConnectTimeout } from "../PoolError.js"
 import { type Attachment, attach, attachmentOf, carried, carry, drop } from "./attachment.js"
 import { DeadlineLists } from "./deadlines.js"
@@ -79,6 +78,9 @@ export class Interpreter implements LeaseOwner, DialOwner {
     }
   }
 
+  /** Whoever waits for a state looks again. */
+  readonly wake = (): void => this.watchers.forEach((watcher) => watcher())
+
   request(key: ConnectionKey, request: LeaseRequest, options?: LeaseRequestOptions): PendingLease {
     const now = this.time.now()
     const before = (options?.replaces as LeaseImpl | undefined)?.request
@@ -124,7 +126,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
       if (lease.hasRead) this.rest(entry, attachment)
     }
     const now = this.time.now()
-    if (fallsSilent(entry, settlement, lease, now)) this.distrust(entry)
+    if (fallsSilent(entry, settlement, lease, now)) this.distrust(entry, now)
     Returning.settle(this.state, entry, settlement, lease, now, this.commands)
     this.flush()
     if (wasReclaimed) this.reclaimer.look()
@@ -197,10 +199,10 @@ export class Interpreter implements LeaseOwner, DialOwner {
   }
 
   /** What the operating system holds for the peer's connections already is seen first. */
-  private distrust(entry: Entry): void {
+  private distrust(entry: Entry, since: number): void {
     const { connection, host, peer } = entry
     const { heard } = peer
-    connection.onTurn(() => this.decide((now, out) => distrust(this.state, host, peer, heard, now, out)))
+    connection.onTurn(() => this.decide((now, out) => distrust(this.state, host, peer, heard, since, now, out)))
   }
 
   private flush(): void {
@@ -219,7 +221,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
       this.commands.length = 0
       this.executing = false
     }
-    for (const watcher of this.watchers) watcher()
+    this.wake()
     this.reclaimer.rest()
   }
 

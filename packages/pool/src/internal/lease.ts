@@ -174,5 +174,9 @@ export class ParkedReceiver implements Receiver {
 /** What the holder of a lease is told whose connection the pool has closed. */
 export const revocation = (state: PoolState, key: ConnectionKey, reason: string): PoolClosed | LeaseRevoked =>
   state.takesRequests
-    ? new LeaseRevoked({ key, reason, drainTimeout: state.settings.drainTimeout })
+    ? new LeaseRevoked({
+        key,
+        reason,
+        drainTimeout: reason === "DrainTimeout" ? state.settings.drainTimeout : undefined
+      })
     : new PoolClosed({ key })

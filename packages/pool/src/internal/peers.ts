@@ -13,8 +13,6 @@ import type { Entry, HostRecord } from "./model.js"
 export class Peer {
   /** Pieces of answers that have come from it, on whatever connection. */
   heard = 0
-  /** When it was last distrusted. */
-  distrustedAt = -Infinity
   /** Open connections to it. */
   connections = 0
   constructor(readonly address: string | undefined) {}
@@ -44,7 +42,5 @@ export const fallsSilent = (entry: Entry, settlement: Settlement, lease: LeaseFa
   if (settlement._tag !== "Broken" || settlement.silent !== true) return false
   const { peer } = entry
   if (!lease.reused || !lease.hasWritten || lease.hasRead || peer.heard !== lease.heardBefore) return false
-  if (!entry.host.health.distrust(peer.address, now)) return false
-  peer.distrustedAt = now
-  return true
+  return entry.host.health.distrust(peer.address, now)
 }

@@ -33,7 +33,8 @@ export const review = (state: PoolState, host: HostRecord): void => {
 const noteLack = (state: PoolState, host: HostRecord): void => {
   const { maxConnections, maxIdle, minIdle, pooling } = host.settings
   const lacks = host.idle + host.opening - host.waiting < Math.min(minIdle, maxIdle) && host.places < maxConnections
-  if (state.phase === "Open" && pooling && lacks) state.lacking.put(host.lack)
+  const isKnown = !host.forgotten && !host.neglected
+  if (state.phase === "Open" && pooling && lacks && isKnown) state.lacking.put(host.lack)
   else state.lacking.remove(host.lack)
 }
 

@@ -3,16 +3,14 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import * as PoolEvent from "../PoolEvent.js"
 import type { Interpreter } from "./interpreter.js"
 import * as Upkeep from "./upkeep.js"
 import { until } from "./waiting.js"
 
-/**
- * The time limit is that of the fiber's clock. In a finalizer, which cannot be interrupted, `Effect.timeout` of a bare
- * wait would hang for ever: the wait is made interruptible.
- */
+/** The time limit is that of the fiber's clock. */
 export const drain = (pool: Interpreter): Effect.Effect<void> =>
   Effect.suspend(() => {
     const startedAt = pool.time.now()
@@ -21,13 +19,34 @@ export const drain = (pool: Interpreter): Effect.Effect<void> =>
     return pool.state.leased === 0 ? finish(pool, startedAt) : Effect.zipRight(quiet, finish(pool, startedAt))
   })
 
-/** Waits for a state of the pool, for `drainTimeout` at most. */
-const quietly = (pool: Interpreter, isReached: () => boolean): Effect.Effect<unknown> => {
-  const { drainTimeout } = pool.settings
-  const reached = Effect.interruptible(until(pool, () => (isReached() ? Effect.void : undefined)))
-  // Also without a limit: what is merely made interruptible ends at once in the finalizer of an interrupted fiber.
-  return Effect.timeoutOption(reached, Duration.millis(drainTimeout))
-}
+/**
+ * Waits for a state of the pool, for `drainTimeout` of the fiber's clock at most. Its end resumes the wait, which need
+ * not be interrupted for it: `Effect.timeout` hangs where nothing can be interrupted, ends at once in the finalizer of
+ * an interrupted fiber, and once in a thousand timings does not end when it is interrupted itself.
+ */
+const quietly = (pool: Interpreter, isReached: () => boolean): Effect.Effect<void> =>
+  Effect.uninterruptibleMask((restore) => {
+    let isOver = false
+    const wait = restore(until(pool, () => (isOver || isReached() ? Effect.void : undefined)))
+    const { drainTimeout } = pool.settings
+    if (drainTimeout === Infinity) return wait
+    const limit = Effect.map(Effect.sleep(Duration.millis(drainTimeout)), () => {
+      isOver = true
+      pool.wake()
+    })
+    return Effect.flatMap(Effect.forkDaemon(Effect.interruptible(limit)), (sleeper) =>
+      Effect.matchCauseEffect(wait, {
+        onFailure: (cause) => {
+          sleeper.unsafeInterruptAsFork(FiberId.none)
+          return Effect.failCause(cause)
+        },
+        onSuccess: () => {
+          sleeper.unsafeInterruptAsFork(FiberId.none)
+          return Effect.void
+        }
+      })
+    )
+  })
 
 const finish = (pool: Interpreter, startedAt: number): Effect.Effect<void> =>
   Effect.suspend(() => {

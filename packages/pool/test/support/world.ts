@@ -145,7 +145,7 @@ export class World {
     const { host, peer } = held.entry
     const silent = fallsSilent(held.entry, settlement, facts, this.now)
     this.decide((out) => Returning.settle(this.state, held.entry, settlement, facts, this.now, out))
-    if (silent) this.decide((out) => distrust(this.state, host, peer, peer.heard, this.now, out))
+    if (silent) this.decide((out) => distrust(this.state, host, peer, peer.heard, this.now, this.now, out))
   }
 
   offer(held: Held): void {
