@@ -33,6 +33,7 @@ import * as Suspension from "./suspension.js"
 import { orElse } from "./theirs.js"
 import type { TimeKeeper } from "./timeKeeper.js"
 import * as Upkeep from "./upkeep.js"
+import { Watchers } from "./watchers.js"
 
 export class Interpreter implements LeaseOwner, DialOwner {
   readonly state: PoolState
@@ -45,8 +46,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
   private readonly reclaimer: Reclaimer
   private readonly commands: Commands = []
   private executing = false
-  /** Called after every round of commands; for the few who wait for a state rather than for a lease. */
-  private readonly watchers = new Set<() => void>()
+  readonly watchers = new Watchers()
 
   constructor(
     readonly settings: PoolSettings,
@@ -70,16 +70,6 @@ export class Interpreter implements LeaseOwner, DialOwner {
     this.flush()
     return answer
   }
-
-  watch(watcher: () => void): () => void {
-    this.watchers.add(watcher)
-    return () => {
-      this.watchers.delete(watcher)
-    }
-  }
-
-  /** Whoever waits for a state looks again. */
-  readonly wake = (): void => this.watchers.forEach((watcher) => watcher())
 
   request(key: ConnectionKey, request: LeaseRequest, options?: LeaseRequestOptions): PendingLease {
     const now = this.time.now()
@@ -221,7 +211,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
       this.commands.length = 0
       this.executing = false
     }
-    this.wake()
+    this.watchers.wake()
     this.reclaimer.rest()
   }
 

@@ -32,7 +32,7 @@ const quietly = (pool: Interpreter, isReached: () => boolean): Effect.Effect<voi
     if (drainTimeout === Infinity) return wait
     const limit = Effect.map(Effect.sleep(Duration.millis(drainTimeout)), () => {
       isOver = true
-      pool.wake()
+      pool.watchers.wake()
     })
     return Effect.flatMap(Effect.forkDaemon(Effect.interruptible(limit)), (sleeper) =>
       Effect.matchCauseEffect(wait, {

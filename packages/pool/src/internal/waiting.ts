@@ -15,7 +15,7 @@ export const until = <A, E>(pool: Interpreter, answer: () => Effect.Effect<A, E>
         // The fiber may have yielded between looking and listening.
         const meanwhile = answer()
         if (meanwhile !== undefined) return resume(meanwhile)
-        stop = pool.watch(() => {
+        stop = pool.watchers.add(() => {
           const found = answer()
           if (found === undefined) return
           stop()
