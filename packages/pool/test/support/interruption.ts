@@ -6,7 +6,7 @@ import { assert } from "@effect/vitest"
 import { type Connection, ConnectionPool, Lease, type PoolError } from "@hotaru/pool"
 import { FakeNetwork, PoolOperations } from "@hotaru/testing"
 import * as Effect from "effect/Effect"
-import { Interpreter } from "../../src/internal/interpreter.js"
+import { Watchers } from "../../src/internal/watchers.js"
 import { a, ask } from "./stories.js"
 
 type Pool = ConnectionPool.ConnectionPoolShape
@@ -83,9 +83,9 @@ export type Operation = keyof typeof operations
 /** How many wait for a state of the pool now, in this process. */
 export const watching = (() => {
   let count = 0
-  const { watch } = Interpreter.prototype
-  Interpreter.prototype.watch = function (this: Interpreter, watcher) {
-    const stop = watch.call(this, watcher)
+  const { add } = Watchers.prototype
+  Watchers.prototype.add = function (this: Watchers, watcher) {
+    const stop = add.call(this, watcher)
     let on = true
     count++
     return () => {
