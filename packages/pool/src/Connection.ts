@@ -8,6 +8,7 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import type { EgressDenial } from "./PoolError.js"
 
 /**
  * What is known of a connection once it is open. Times are in milliseconds.
@@ -27,6 +28,8 @@ export interface ConnectionFacts {
   readonly tls?: TlsFacts | undefined
   /** How long each phase of the dial took. */
   readonly timings?: DialTimings | undefined
+  /** Addresses of the host that a policy did not let be dialled. */
+  readonly denials?: ReadonlyArray<EgressDenial> | undefined
 }
 
 /**

@@ -8,7 +8,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Connection } from "./Connection.js"
 import type { ConnectionKey } from "./ConnectionKey.js"
-import type { ConnectError } from "./PoolError.js"
+import type { ConnectError, EgressDenied } from "./PoolError.js"
 
 /**
  * What a connector does.
@@ -22,7 +22,7 @@ export interface ConnectorShape {
    * when the effect is interrupted, nothing stays open. The pool bounds the whole by `connectionTimeout`, so
    * implementations need no timeout of their own.
    */
-  readonly connect: (key: ConnectionKey) => Effect.Effect<Connection, ConnectError, Scope.Scope>
+  readonly connect: (key: ConnectionKey) => Effect.Effect<Connection, ConnectError | EgressDenied, Scope.Scope>
 }
 
 /**

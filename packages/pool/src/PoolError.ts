@@ -52,6 +52,21 @@ export class InvalidUrl extends Data.TaggedError("InvalidUrl")<{ readonly url: s
 export type ConnectPhase = "dns" | "tcp" | "proxy" | "tls" | "before-use"
 
 /**
+ * An address, or a unix socket, that an egress policy did not let be dialled.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EgressDenial {
+  /** An IP literal without brackets, or a socket path. */
+  readonly address: string
+  /** What denied it, in words. */
+  readonly rule: string
+  /** Why the policy gave no verdict, if it gave none; that denies too. */
+  readonly cause?: unknown
+}
+
+/**
  * A dial failed.
  *
  * @since 0.1.0
@@ -71,6 +86,8 @@ export class ConnectError extends Data.TaggedError("ConnectError")<{
    * the peer.
    */
   readonly local: boolean
+  /** Addresses that were not dialled, because a policy denied them; it is the others that failed. */
+  readonly denials?: ReadonlyArray<EgressDenial> | undefined
   readonly cause?: unknown
 }> {
   override get message(): string {
@@ -96,6 +113,44 @@ export class ConnectTimeout extends Data.TaggedError("ConnectTimeout")<{
 }
 
 /**
+ * An egress policy denied every address that the host has. Nothing was dialled, it says nothing about the peer, and
+ * asking again cannot help.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class EgressDenied extends Data.TaggedError("EgressDenied")<{
+  readonly key: ConnectionKey
+  /** The policy's label. */
+  readonly policy: string
+  /** Every address that was denied; at least one. */
+  readonly denials: readonly [EgressDenial, ...ReadonlyArray<EgressDenial>]
+}> {
+  readonly fault = "policy"
+  readonly local = true
+  readonly host: string = this.key.host
+  readonly port: number = this.key.port
+  /** The first that was denied: an IP literal without brackets, or a socket path. */
+  readonly address: string = this.denials[0].address
+  /** What denied it. */
+  readonly rule: string = this.denials[0].rule
+
+  override get message(): string {
+    const shown = this.denials.slice(0, 3).map(({ address, rule }) => `${address} (${rule})`)
+    const more = this.denials.length > shown.length ? ` and ${this.denials.length - shown.length} more` : ""
+    return `The egress policy "${this.policy}" denies ${this.key}: ${shown.join(", ")}${more}`
+  }
+}
+
+/**
+ * Why a dial opened no connection.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type DialError = ConnectError | ConnectTimeout | EgressDenied
+
+/**
  * No connection became free within `acquireTimeout`.
  *
  * @since 0.1.0
@@ -107,7 +162,7 @@ export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
   readonly waited: number
   readonly numbers: PoolNumbers
   /** The host's last failed dial, if its last dial failed. */
-  readonly lastFailure?: ConnectError | ConnectTimeout | undefined
+  readonly lastFailure?: DialError | undefined
 }> {
   override get message(): string {
     const last = this.lastFailure === undefined ? "" : `; the last dial failed: ${this.lastFailure.message}`
@@ -189,4 +244,4 @@ export class InvalidPoolConfig extends Data.TaggedError("InvalidPoolConfig")<{
  * @since 0.1.0
  * @category errors
  */
-export type AcquireError = ConnectError | ConnectTimeout | AcquireTimeout | PendingLimitReached | PoolClosed
+export type AcquireError = DialError | AcquireTimeout | PendingLimitReached | PoolClosed

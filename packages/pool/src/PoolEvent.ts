@@ -6,7 +6,7 @@
 import * as Data from "effect/Data"
 import type { AnySpan } from "effect/Tracer"
 import type { ConnectionKey } from "./ConnectionKey.js"
-import type { AcquireError, AcquireTimeout } from "./PoolError.js"
+import type { AcquireError, AcquireTimeout, EgressDenial } from "./PoolError.js"
 
 /**
  * One thing that happened.
@@ -49,6 +49,16 @@ export type PoolEvent = Data.TaggedEnum<{
   }
   /** A dial failed. */
   OpenFailed: { readonly at: number; readonly key: ConnectionKey; readonly took: number; readonly error: AcquireError }
+  /**
+   * An egress policy denied addresses of a host. `dialled`: there were others, which were dialled; otherwise the dial
+   * fails with `EgressDenied`.
+   */
+  EgressDenied: {
+    readonly at: number
+    readonly key: ConnectionKey
+    readonly denials: ReadonlyArray<EgressDenial>
+    readonly dialled: boolean
+  }
   /** A connection came back and is kept. */
   Returned: { readonly at: number; readonly key: ConnectionKey; readonly connectionId: number; readonly held: number }
   /** A connection's life ended. */
@@ -128,6 +138,7 @@ export const {
   Distrusted,
   DrainStarted,
   Drained,
+  EgressDenied,
   HostDrained,
   IdleCeilingLearned,
   LeakReturned,

@@ -29,6 +29,7 @@ class Books {
   opening = 0
   created = 0
   connectFailures = 0
+  egressDenied = 0
   readonly closed: Record<string, number> = {}
   acquireTimeouts = 0
   pendingLimitReached = 0
@@ -72,6 +73,7 @@ class Books {
         this.opening--
         this.connectFailures++
       },
+      EgressDenied: () => this.egressDenied++,
       WaiterTimedOut: () => this.acquireTimeouts++,
       Refused: ({ error }) => {
         if (error._tag === "PendingLimitReached") this.pendingLimitReached++
@@ -104,7 +106,7 @@ class Books {
     const all = [...this.open.values()]
     const leased = all.filter((one) => one.leased).length
     const { hits, misses, evictions, created, connectFailures, closed, acquireTimeouts, pendingLimitReached } = this
-    const { staleRetries, retriesRefused, distrusted, reclaimed, suspended } = this
+    const { egressDenied, staleRetries, retriesRefused, distrusted, reclaimed, suspended } = this
     return {
       hits,
       misses,
@@ -114,6 +116,7 @@ class Books {
       openingConnections: this.opening,
       created,
       connectFailures,
+      egressDenied,
       closed: { ...closed },
       acquireTimeouts,
       pendingLimitReached,

@@ -42,6 +42,7 @@ const reasonOf = (cause: Failure | InvalidUrl): RequestError["reason"] => {
     case "RequestBodyFailed":
     case "RequestBodyLength":
     case "PoolClosed":
+    case "EgressDenied":
       return "Encode"
     case "ConnectError":
       return isVerification(cause) ? "Encode" : "Transport"

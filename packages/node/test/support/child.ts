@@ -16,6 +16,7 @@ const outcome = (options: NodeConnector.NodeConnectorOptions, useTls: boolean) =
       return facts.tls?.authorized === true ? "authorized" : "open"
     })
   ).pipe(
+    Effect.catchTag("EgressDenied", Effect.die),
     Effect.catchAll((error: PoolError.ConnectError) => Effect.succeed(`${error.phase} ${error.code} ${error.local}`))
   )
 

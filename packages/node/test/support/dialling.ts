@@ -34,6 +34,7 @@ export const refusal = (
   key: ConnectionKey.ConnectionKey
 ): Effect.Effect<PoolError.ConnectError> =>
   Effect.scoped(connector.connect(key)).pipe(
+    Effect.catchTag("EgressDenied", Effect.die),
     Effect.flip,
     Effect.orDieWith(({ facts }) => new Error(`the dial succeeded: ${JSON.stringify(facts)}`))
   )

@@ -12,12 +12,12 @@ import * as Scope from "effect/Scope"
 import type { Connection } from "../Connection.js"
 import type { ConnectorShape } from "../Connector.js"
 import type { Deadline, Deadlines } from "../Deadlines.js"
-import { ConnectError, ConnectTimeout } from "../PoolError.js"
+import { ConnectError, ConnectTimeout, type DialError, type EgressDenied } from "../PoolError.js"
 import type { Dial } from "./model.js"
 
 export interface DialOwner {
   opened(dial: Dial, connection: Connection, scope: Scope.CloseableScope): void
-  failed(dial: Dial, error: ConnectError | ConnectTimeout): void
+  failed(dial: Dial, error: DialError): void
 }
 
 interface Running {
@@ -99,7 +99,7 @@ export class Dialler {
   }
 }
 
-const toError = (dial: Dial, cause: Cause.Cause<ConnectError>): ConnectError => {
+const toError = (dial: Dial, cause: Cause.Cause<ConnectError | EgressDenied>): DialError => {
   const failure = Cause.failureOption(cause)
   if (failure._tag === "Some") return failure.value
   const { key } = dial.host

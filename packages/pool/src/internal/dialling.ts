@@ -4,7 +4,7 @@
  * Part of the decision core: changes records and appends commands; no I/O, no clock.
  */
 import type { Connection } from "../Connection.js"
-import { ConnectError, type ConnectTimeout } from "../PoolError.js"
+import { ConnectError, type DialError, type EgressDenial } from "../PoolError.js"
 import * as PoolEvent from "../PoolEvent.js"
 import { dismiss } from "./leasing.js"
 import type { LinkedList } from "./list.js"
@@ -46,6 +46,7 @@ export const opened = (
     })
     out.push({ _tag: "Emit", event })
   }
+  deny(state, dial, connection.facts.denials, true, now, out)
   if (!connection.isOpen) {
     entry.diedUnused = true
     retire(state, entry, "PeerClosed", now, out)
@@ -69,13 +70,7 @@ export const opened = (
 }
 
 /** A dial has failed. */
-export const failed = (
-  state: PoolState,
-  dial: Dial,
-  error: ConnectError | ConnectTimeout,
-  now: number,
-  out: Commands
-): void => {
+export const failed = (state: PoolState, dial: Dial, error: DialError, now: number, out: Commands): void => {
   endDial(state, dial)
   state.connectFailures++
   if (state.observed) {
@@ -84,7 +79,25 @@ export const failed = (
       event: PoolEvent.OpenFailed({ at: now, key: dial.host.key, took: now - dial.startedAt, error })
     })
   }
+  if (error._tag !== "ConnectTimeout") deny(state, dial, error.denials, error._tag === "ConnectError", now, out)
   unavailable(state, dial.host, dial, error, now, out)
+}
+
+/** A policy let some addresses of a dial, or all, not be dialled. */
+const deny = (
+  state: PoolState,
+  dial: Dial,
+  denials: ReadonlyArray<EgressDenial> | undefined,
+  dialled: boolean,
+  now: number,
+  out: Commands
+): void => {
+  if (denials === undefined || denials.length === 0) return
+  state.egressDenied++
+  if (state.observed) {
+    const event = PoolEvent.EgressDenied({ at: now, key: dial.host.key, denials, dialled })
+    out.push({ _tag: "Emit", event })
+  }
 }
 
 /**
@@ -99,7 +112,7 @@ const unavailable = (
   state: PoolState,
   host: HostRecord,
   dial: Dial,
-  error: ConnectError | ConnectTimeout,
+  error: DialError,
   now: number,
   out: Commands
 ): void => {
@@ -121,7 +134,7 @@ const dismissThose = (
   state: PoolState,
   line: LinkedList<Waiter>,
   dial: Dial,
-  error: ConnectError | ConnectTimeout,
+  error: DialError,
   now: number,
   out: Commands
 ): void => {

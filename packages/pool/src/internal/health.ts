@@ -5,7 +5,7 @@
  *
  * Part of the decision core: time comes in as a value.
  */
-import type { ConnectError, ConnectTimeout } from "../PoolError.js"
+import type { DialError } from "../PoolError.js"
 import { IdleCeiling } from "./idleCeiling.js"
 import { RetryBudget } from "./retryBudget.js"
 
@@ -19,7 +19,7 @@ export const distrustEvery = 5000
 export class Health {
   /** Whether the last dial failed through the peer's fault; then one dial at a time. */
   failing = false
-  lastFailure: ConnectError | ConnectTimeout | undefined = undefined
+  lastFailure: DialError | undefined = undefined
   /** Dials that failed. */
   failures = 0
   /** When a dial that nobody waits for may begin. */
@@ -32,7 +32,7 @@ export class Health {
   private backoff = 0
 
   /** A dial failed, or a connection that had lived for so long died before it had carried anything. */
-  failed(error: ConnectError | ConnectTimeout, now: number, lived = 0): void {
+  failed(error: DialError, now: number, lived = 0): void {
     this.lastFailure = error
     this.failures++
     // Our own failures (out of descriptors, denied, aborted) say nothing about the peer.

@@ -10,7 +10,7 @@ import type { Connection } from "../Connection.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import type { ConnectorShape } from "../Connector.js"
 import { Broken, type LeaseRequest, type LeaseRequestOptions, type PendingLease, type Settlement } from "../Lease.js"
-import type { ConnectError, ConnectTimeout } from "../PoolError.js"
+import type { DialError } from "../PoolError.js"
 import { type Attachment, attach, attachmentOf, carried, carry, drop } from "./attachment.js"
 import { DeadlineLists } from "./deadlines.js"
 import { Dialler, type DialOwner } from "./dialler.js"
@@ -160,7 +160,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
     this.reclaimer.look()
   }
 
-  failed(dial: Dial, error: ConnectError | ConnectTimeout): void {
+  failed(dial: Dial, error: DialError): void {
     this.decide((now, out) => Dialling.failed(this.state, dial, error, now, out))
     this.reclaimer.look()
   }

@@ -223,6 +223,7 @@ export class PoolState {
   evictions = 0
   created = 0
   connectFailures = 0
+  egressDenied = 0
   readonly closed = new Map<string, number>()
   acquireTimeouts = 0
   pendingLimitReached = 0

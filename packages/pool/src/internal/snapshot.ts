@@ -18,6 +18,7 @@ export const stats = (state: PoolState, hosts: number): PoolStats => {
     hosts,
     created: state.created,
     connectFailures: state.connectFailures,
+    egressDenied: state.egressDenied,
     closed: Object.fromEntries(state.closed),
     acquireTimeouts: state.acquireTimeouts,
     pendingLimitReached: state.pendingLimitReached,
