@@ -9,10 +9,13 @@ import * as ConnectionKey from "@hotaru/pool/ConnectionKey"
 import type { PoolConfig } from "@hotaru/pool/PoolConfig"
 import { InvalidUrl } from "@hotaru/pool/PoolError"
 import type { Target } from "../Target.js"
+import * as PlainUrl from "./plainUrl.js"
 
 /** What all requests to one origin share, made once. */
 export interface Origin {
   readonly key: ConnectionKey.ConnectionKey
+  /** Scheme and authority, as the URL parser writes them: `https://example.com:8443`. */
+  readonly name: string
   /** The value of `Host`. */
   readonly host: string
   /** Whether each request has a connection of its own. */
@@ -23,9 +26,10 @@ export interface Origin {
 /** A request that knows where it goes. */
 export interface Destination {
   readonly origin: Origin
-  readonly url: URL
   /** The request target, in origin-form. */
   readonly path: string
+  /** The fragment, which no peer sees, with its `#`; empty if there is none. */
+  readonly hash: string
   /** As it was, without user info in its URL. */
   readonly request: HttpClientRequest.HttpClientRequest
   /** Basic authorization out of the URL's user info. */
@@ -35,21 +39,30 @@ export interface Destination {
 /** How many origins are remembered; a program that talks to more pays for a key per request. */
 const capacity = 1024
 
-/** Finds origins by their name, so that a request finds the one key whose hash was made already. */
+/** Origins by what is written of them, so that a request finds the one key whose hash was made already. */
 export class Origins {
   private readonly plain = new Map<string, Origin>()
   private readonly targeted = new WeakMap<Target, Map<string, Origin>>()
 
   constructor(private readonly config: PoolConfig) {}
 
+  /** The origin that begins with just these characters, if that was learned. */
+  written(prefix: string, target: Target | undefined): Origin | undefined {
+    return this.of(target).get(prefix)
+  }
+
   find(url: URL, target: Target | undefined): Origin | InvalidUrl {
-    const known = target === undefined ? this.plain : this.of(target)
     // Not `origin`: that of `blob:http://a.test/` is `http://a.test`.
     const name = `${url.protocol}//${url.host}`
-    const found = known.get(name)
+    const found = this.of(target).get(name)
     if (found !== undefined) return found
-    const made = this.make(url, target)
-    if (made instanceof InvalidUrl) return made
+    const made = this.make(name, url, target)
+    if (!(made instanceof InvalidUrl)) this.learn(name, made, target)
+    return made
+  }
+
+  learn(written: string, origin: Origin, target: Target | undefined): void {
+    const known = this.of(target)
     if (known.size >= capacity) {
       // Maps keep the order of insertion: the one known longest goes.
       for (const oldest of known.keys()) {
@@ -57,11 +70,11 @@ export class Origins {
         break
       }
     }
-    known.set(name, made)
-    return made
+    known.set(written, origin)
   }
 
-  private of(target: Target): Map<string, Origin> {
+  private of(target: Target | undefined): Map<string, Origin> {
+    if (target === undefined) return this.plain
     let known = this.targeted.get(target)
     if (known === undefined) {
       known = new Map()
@@ -70,7 +83,7 @@ export class Origins {
     return known
   }
 
-  private make(url: URL, target: Target | undefined): Origin | InvalidUrl {
+  private make(name: string, url: URL, target: Target | undefined): Origin | InvalidUrl {
     const key = ConnectionKey.fromUrl(url)
     if (key._tag === "Left") return key.left
     const { host, port, useTls } = key.right
@@ -78,6 +91,7 @@ export class Origins {
     const overrides = this.config.perHost(full)
     return {
       key: full,
+      name,
       host: url.host,
       unpooled: !(overrides?.enablePooling ?? this.config.enablePooling),
       maxRequestsPerConnection: overrides?.maxRequestsPerConnection ?? this.config.maxRequestsPerConnection
@@ -91,6 +105,23 @@ export const resolve = (
   request: HttpClientRequest.HttpClientRequest,
   target: Target | undefined
 ): Destination | InvalidUrl => {
+  const { url } = request
+  const plain = request.urlParams.length === 0 && request.hash._tag === "None" ? PlainUrl.pathStart(url) : -1
+  if (plain !== -1) {
+    const origin = origins.written(url.slice(0, plain), target)
+    if (origin !== undefined) return { origin, path: url.slice(plain), hash: "", request, authorization: undefined }
+  }
+  const parsed = parse(origins, request, target)
+  if (plain !== -1 && !(parsed instanceof InvalidUrl)) origins.learn(url.slice(0, plain), parsed.origin, target)
+  return parsed
+}
+
+/** {@link resolve}, by the URL parser. */
+const parse = (
+  origins: Origins,
+  request: HttpClientRequest.HttpClientRequest,
+  target: Target | undefined
+): Destination | InvalidUrl => {
   if (hasControl(request.url)) return refused(request.url)
   const parsed = UrlParams.makeUrl(request.url, request.urlParams, request.hash)
   if (parsed._tag === "Left") return refused(request.url)
@@ -98,13 +129,11 @@ export const resolve = (
   let authorization: string | undefined
   if (url.username !== "" || url.password !== "") {
     authorization = basic(url)
-    url.username = ""
-    url.password = ""
     request = redacted(request)
   }
   const origin = origins.find(url, target)
   if (origin instanceof InvalidUrl) return origin
-  return { origin, url, path: url.pathname + url.search, request, authorization }
+  return { origin, path: url.pathname + url.search, hash: url.hash, request, authorization }
 }
 
 /** What the URL parser would drop or escape without a word (CR, LF, TAB, NUL and their like). */

@@ -42,14 +42,15 @@ const headersAreSeen = (fiber: RuntimeFiber, span: Tracer.Span): boolean =>
 
 /** Describes the request. */
 export const begin = (fiber: RuntimeFiber, span: Tracer.Span, destination: Destination): void => {
-  const { origin, request, url } = destination
+  const { hash, origin, path, request } = destination
+  const query = path.indexOf("?")
   span.attribute("http.request.method", request.method)
   span.attribute("server.address", origin.key.host)
   span.attribute("server.port", origin.key.port)
-  span.attribute("url.full", url.href)
-  span.attribute("url.path", url.pathname)
-  span.attribute("url.scheme", url.protocol.slice(0, -1))
-  if (url.search.length > 1) span.attribute("url.query", url.search.slice(1))
+  span.attribute("url.full", origin.name + path + hash)
+  span.attribute("url.path", query === -1 ? path : path.slice(0, query))
+  span.attribute("url.scheme", origin.key.useTls ? "https" : "http")
+  if (query !== -1) span.attribute("url.query", path.slice(query + 1))
   if (headersAreSeen(fiber, span)) headers(fiber, span, "http.request.header.", request.headers)
 }
 
