@@ -2,6 +2,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Finding } from "./findings.js"
+import type { Report } from "./Report.js"
 import type { Rounds } from "./rounds.js"
 
 export interface Effort {
@@ -9,7 +10,8 @@ export interface Effort {
   readonly quick: boolean
 }
 
-export type Measure = (effort: Effort) => Effect.Effect<ReadonlyArray<Finding>, never, Scope.Scope>
+/** Tells its tables as soon as it has them. */
+export type Measure = (effort: Effort) => Effect.Effect<ReadonlyArray<Finding>, never, Scope.Scope | Report>
 
 /** Rounds of a fifth of that many operations each; far less of both if a rough answer will do. */
 export const rounds = ({ quick }: Effort, operations: number): Rounds =>

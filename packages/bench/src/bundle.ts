@@ -6,6 +6,7 @@ import { rm } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { build } from "esbuild"
 
 export class BundleFailed extends Data.TaggedError("BundleFailed")<{ readonly cause: unknown }> {
@@ -17,14 +18,16 @@ export class BundleFailed extends Data.TaggedError("BundleFailed")<{ readonly ca
 const root = fileURLToPath(new URL("..", import.meta.url))
 const entries = ["child", "responder"] as const
 
-/** Bundles the measures and the server they talk to, into the package's cache; answers with the path of the measures. */
-export const bundle: Effect.Effect<string, BundleFailed> = Effect.gen(function* () {
-  const outdir = `${root}node_modules/.cache/bench`
+/**
+ * Bundles the measures and the server they talk to, into a folder of this process in the package's cache, removed with
+ * the scope; answers with the path of the measures.
+ */
+export const bundle: Effect.Effect<string, BundleFailed, Scope.Scope> = Effect.gen(function* () {
+  const outdir = `${root}node_modules/.cache/bench/${process.pid}`
+  yield* Effect.addFinalizer(() => Effect.promise(() => rm(outdir, { recursive: true, force: true })))
   yield* Effect.tryPromise({
-    try: async () => {
-      // Chunks are named by their content: those of earlier times would stay.
-      await rm(outdir, { recursive: true, force: true })
-      await build({
+    try: () =>
+      build({
         entryPoints: entries.map((name) => `${root}src/${name}.ts`),
         outdir,
         outExtension: { ".js": ".mjs" },
@@ -35,10 +38,9 @@ export const bundle: Effect.Effect<string, BundleFailed> = Effect.gen(function* 
         format: "esm",
         target: "node20",
         // What users have in their node_modules stays there.
-        external: ["effect", "@effect/*", "undici", "generic-pool", "tarn"],
+        external: ["effect", "@effect/*", "undici", "generic-pool", "tarn", "selfsigned"],
         logLevel: "silent"
-      })
-    },
+      }),
     catch: (cause) => new BundleFailed({ cause })
   })
   return `${outdir}/child.mjs`

@@ -4,13 +4,19 @@ import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
+import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
 import { bundle } from "./bundle.js"
 import * as Children from "./children.js"
-import { type Finding, isMissed, summary } from "./findings.js"
+import { document } from "./document.js"
+import { type Finding, isMissed } from "./findings.js"
 import { type Name, names, titles } from "./measures/names.js"
+import type { Message } from "./messages.js"
+import * as Text from "./text.js"
 
 /** Everything was measured, but some figure is over its bound. */
 export class BoundsMissed extends Data.TaggedError("BoundsMissed")<{ readonly missed: number; readonly of: number }> {
@@ -32,29 +38,68 @@ const only = Options.choice("only", names).pipe(
   Options.repeated
 )
 
+const json = Options.boolean("json").pipe(
+  Options.withDescription(
+    "Prints one JSON document and nothing else: of each measure its tables, row by row and round by round, its remarks and its findings; versions, CPU and date."
+  )
+)
+
+const profile = Options.directory("profile").pipe(
+  Options.withDescription("Writes a CPU profile of each measure to this folder. Figures suffer from it."),
+  Options.optional
+)
+
 interface Choices {
   readonly quick: boolean
   readonly check: boolean
+  readonly json: boolean
+  readonly profile: Option.Option<string>
   readonly only: ReadonlyArray<Name>
 }
 
-const bench = Effect.fnUntraced(function* ({ check, only, quick }: Choices) {
-  const path = yield* bundle
-  const wanted = only.length === 0 ? names : names.filter((name) => only.includes(name))
-  // One after the other: they would be in each other's way.
-  const findings = yield* Effect.forEach(wanted, (name) => Children.run(path, name, { quick }))
-  yield* conclude(findings.flat(), check)
-})
+const bench = ({ check, json, only, profile, quick }: Choices) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const path = yield* bundle
+      const wanted = only.length === 0 ? names : names.filter((name) => only.includes(name))
+      const runtime = yield* Effect.runtime<never>()
+      const onMessage = (message: Message) => {
+        if (!json) Runtime.runSync(runtime, tell(message))
+      }
+      // One after the other: they would be in each other's way.
+      const outcomes = yield* Effect.forEach(wanted, (name) =>
+        Children.run(path, name, { quick, onMessage, profile: Option.getOrUndefined(profile) })
+      )
+      const date = new Date(yield* Clock.currentTimeMillis)
+      if (json) yield* Console.log(JSON.stringify(document(outcomes, quick, date), undefined, 2))
+      else yield* conclude(outcomes.flatMap(({ findings }) => findings))
+      if (check) yield* judge(outcomes.flatMap(({ findings }) => findings))
+    })
+  )
 
-/** The summary; and a failure, if bounds count and one is missed. */
-export const conclude = Effect.fnUntraced(function* (findings: ReadonlyArray<Finding>, check: boolean) {
-  yield* Console.log(["", "In short, and what each figure may be at most:", ...summary(findings)].join("\n"))
+const tell = (message: Message): Effect.Effect<void> => {
+  switch (message._tag) {
+    case "Table":
+      return Console.log(Text.table(message.table).join("\n"))
+    case "Remark":
+      return Console.log(`\n${message.line}`)
+    case "Findings":
+      return Effect.void
+  }
+}
+
+/** The summary. */
+export const conclude = (findings: ReadonlyArray<Finding>) =>
+  Console.log(["", "In short, and what each figure may be at most:", ...Text.summary(findings)].join("\n"))
+
+/** A failure, if a bound is missed. */
+export const judge = (findings: ReadonlyArray<Finding>): Effect.Effect<void, BoundsMissed> => {
   const bound = findings.filter(({ atMost }) => atMost !== undefined)
   const missed = findings.filter(isMissed)
-  if (check && missed.length > 0) return yield* new BoundsMissed({ missed: missed.length, of: bound.length })
-})
+  return missed.length === 0 ? Effect.void : new BoundsMissed({ missed: missed.length, of: bound.length })
+}
 
-const command = Command.make("npm run bench --", { quick, check, only }, bench).pipe(
+const command = Command.make("npm run bench --", { quick, check, json, profile, only }, bench).pipe(
   Command.withDescription(
     "Measures the pool and the client beside their peers. CPU time per operation, in rounds in which everybody has a turn."
   )

@@ -1,6 +1,5 @@
 /** How an operation is made to run many times. */
 import * as Effect from "effect/Effect"
-import type { Stopwatch } from "./latencies.js"
 import type { Contestant } from "./rounds.js"
 
 /** One at a time, in one fiber. */
@@ -34,9 +33,3 @@ export const inPromises =
         await Promise.all(Array.from({ length: workers }, work))
       })
   })
-
-/** The same contestant, who also tells how long its operations took. */
-export const withLatency = (contestant: Contestant, { take }: Stopwatch): Contestant => ({
-  ...contestant,
-  latency: take
-})

@@ -5,14 +5,20 @@
  */
 import * as Effect from "effect/Effect"
 
+/** Microseconds. */
+export interface Latency {
+  readonly p50: number
+  readonly p99: number
+}
+
 export interface Contestant {
   readonly name: string
   /** Runs `operations` operations. */
   readonly run: (operations: number) => Effect.Effect<void>
   /** Done before each turn, off the record. */
   readonly prepare?: Effect.Effect<void>
-  /** How long its operations took since this was last called: the median, in microseconds. */
-  readonly latency?: () => number
+  /** How long its operations took since this was last called. */
+  readonly latency?: () => Latency
 }
 
 export interface Rounds {
@@ -21,33 +27,38 @@ export interface Rounds {
   readonly rounds: number
 }
 
-/** One contestant's figures, round by round. */
+/** One contestant's figures, round by round; none, if it cannot do what is measured. */
 export interface Figures {
   readonly name: string
   readonly perRound: ReadonlyArray<number>
 }
 
 export interface Measured {
+  /** Microseconds of CPU time per operation. */
   readonly cpu: ReadonlyArray<Figures>
-  /** Of those contestants that tell it. */
-  readonly latency: ReadonlyArray<Figures>
+  readonly perSecond: ReadonlyArray<Figures>
+  /** Microseconds; of those contestants that tell them. */
+  readonly p50: ReadonlyArray<Figures>
+  readonly p99: ReadonlyArray<Figures>
 }
 
 /** What operations cost, in CPU time. */
 export const measure = (
   contestants: ReadonlyArray<Contestant>,
   rounds: Rounds
-): Effect.Effect<ReadonlyArray<Figures>> => Effect.map(measureBoth(contestants, rounds), ({ cpu }) => cpu)
+): Effect.Effect<ReadonlyArray<Figures>> => Effect.map(measureAll(contestants, rounds), ({ cpu }) => cpu)
 
-/** What operations cost, and how long they take. */
-export const measureBoth = (
+/** What operations cost, how many are done in a second, and how long they take. */
+export const measureAll = (
   contestants: ReadonlyArray<Contestant>,
   { operations, rounds, warmUp }: Rounds
 ): Effect.Effect<Measured> =>
   Effect.gen(function* () {
     const noFigures = () => contestants.map(({ name }) => ({ name, perRound: [] as Array<number> }))
     const cpu = noFigures()
-    const latency = noFigures()
+    const perSecond = noFigures()
+    const p50 = noFigures()
+    const p99 = noFigures()
     for (const { prepare = Effect.void, run } of contestants) yield* Effect.zipRight(prepare, run(warmUp))
     for (let round = 0; round < rounds; round++) {
       for (let turn = 0; turn < contestants.length; turn++) {
@@ -57,14 +68,20 @@ export const measureBoth = (
         yield* contestant.prepare ?? Effect.void
         yield* tidy
         contestant.latency?.()
+        const since = performance.now()
         const before = process.cpuUsage()
         yield* contestant.run(operations)
         const { system, user } = process.cpuUsage(before)
         cpu[at]!.perRound.push((user + system) / operations)
-        if (contestant.latency !== undefined) latency[at]!.perRound.push(contestant.latency())
+        perSecond[at]!.perRound.push(operations / ((performance.now() - since) / 1000))
+        const latency = contestant.latency?.()
+        if (latency === undefined) continue
+        p50[at]!.perRound.push(latency.p50)
+        p99[at]!.perRound.push(latency.p99)
       }
     }
-    return { cpu, latency: latency.filter(({ perRound }) => perRound.length > 0) }
+    const told = (figures: ReadonlyArray<Figures>) => figures.filter(({ perRound }) => perRound.length > 0)
+    return { cpu, perSecond, p50: told(p50), p99: told(p99) }
   })
 
 /** Nobody pays for the garbage of the turn before. Not a full collection: it throws optimised code away. */
@@ -76,9 +93,15 @@ export const median = (values: ReadonlyArray<number>): number => {
   return sorted.length % 2 === 1 ? sorted[middle]! : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2
 }
 
-/** How many times as much as the other, taken round by round. */
+/** The least value that so much of all are no greater than: 0.99 is the 99th percentile. NaN of none. */
+export const quantile = (values: ReadonlyArray<number>, share: number): number => {
+  const sorted = Float64Array.from(values).sort()
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? NaN
+}
+
+/** How many times as much as the other, taken round by round. NaN if one of them has no figures. */
 export const ratio = (figures: Figures, reference: Figures): number =>
-  median(figures.perRound.map((figure, round) => figure / reference.perRound[round]!))
+  median(figures.perRound.map((figure, round) => figure / (reference.perRound[round] ?? NaN)))
 
 export const named = (figures: ReadonlyArray<Figures>, name: string): Figures => {
   const found = figures.find((candidate) => candidate.name === name)

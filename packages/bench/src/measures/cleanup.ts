@@ -1,11 +1,11 @@
 /** A cleanup pays for what it closes and not for what it keeps. */
 import { type ConnectionPool, Lease } from "@hotaru/pool"
-import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fakes from "../fakes.js"
-import { against, table } from "../findings.js"
+import { against } from "../findings.js"
 import { type Measure, rounds } from "../Measure.js"
+import * as Report from "../Report.js"
 import { type Contestant, measure, type Rounds } from "../rounds.js"
 
 const key = Fakes.key("a.test")
@@ -56,8 +56,8 @@ export const cleanup: Measure = Effect.fnUntraced(function* (effort) {
   const none = yield* measure(pools.map(closingNothing), rounds(effort, 20_000))
   const once: Rounds = { warmUp: stale, operations: stale, rounds: effort.quick ? 7 : 25 }
   const some = yield* measure(pools.map(closingSome), once)
-  yield* Console.log(table("Cleanup: CPU per cleanup", none, label("closing none", 1_000)).join("\n"))
-  yield* Console.log(table("Cleanup: CPU per connection closed", some, label(`closing ${stale}`, 1_000)).join("\n"))
+  yield* Report.cpu("Cleanup: CPU per cleanup", none, label("closing none", 1_000))
+  yield* Report.cpu("Cleanup: CPU per connection closed", some, label(`closing ${stale}`, 1_000))
   const growth = (figures: typeof none, what: string, atMost: number) =>
     against(figures, label(what, most), label(what, 1_000), atMost, `cleanup ${label(what, most)}, against 1,000`)
   return [growth(none, "closing none", flat), growth(some, `closing ${stale}`, logarithmic)]

@@ -1,11 +1,11 @@
 /** Growth with the number of hosts, each with one idle connection; beside it a bare map, visited in the same order. */
 import type { ConnectionKey, ConnectionPool } from "@hotaru/pool"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { inSequence } from "../contestants.js"
 import * as Fakes from "../fakes.js"
-import { against, table } from "../findings.js"
+import { against } from "../findings.js"
 import { type Measure, rounds } from "../Measure.js"
+import * as Report from "../Report.js"
 import { measure } from "../rounds.js"
 
 const sizes = [1, 100, 10_000]
@@ -56,7 +56,7 @@ export const hosts: Measure = Effect.fnUntraced(function* (effort) {
     )
   })
   const figures = yield* measure([...ours, ...maps], rounds(effort, 100_000))
-  yield* Console.log(table("Growth with hosts: CPU per lease", figures, label("pool.use", 1)).join("\n"))
+  yield* Report.cpu("Growth with hosts: CPU per lease", figures, label("pool.use", 1))
   const growth = (what: string, atMost?: number) =>
     against(figures, label(what, 10_000), label(what, 1), atMost, `${what}: from 1 host to 10,000`)
   return [growth("pool.use", 2), growth("pool.acquire, scoped", 2), growth("Map.get")]

@@ -1,11 +1,11 @@
 /** Growth with the number of idle connections: elsewhere, and of the very host that is asked for. */
 import type { ConnectionKey, PoolConfig } from "@hotaru/pool"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { inSequence } from "../contestants.js"
 import * as Fakes from "../fakes.js"
-import { against, table } from "../findings.js"
+import { against } from "../findings.js"
 import { type Effort, type Measure, rounds } from "../Measure.js"
+import * as Report from "../Report.js"
 import { type Contestant, measure } from "../rounds.js"
 
 /** What "flat" leaves to chance. */
@@ -74,7 +74,7 @@ const grow = (effort: Effort, { atMost, name, options, to }: Shape) =>
         })
       )
       const figures = yield* measure([...ours, ...beside], rounds(effort, 100_000))
-      yield* Console.log(table(`Growth with idle connections: CPU per lease`, figures, label(name, 1)).join("\n"))
+      yield* Report.cpu(`Growth with idle connections: CPU per lease`, figures, label(name, 1))
       const what = `pool.use, from 1 to ${most.toLocaleString("en")} ${name}`
       return against(figures, label(name, most), label(name, 1), atMost, what)
     })

@@ -1,6 +1,5 @@
 /** Acquire and release, without any socket: the pool alone beside Effect's own pools and two for promises. */
 import { type ConnectionPool, Lease } from "@hotaru/pool"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as KeyedPool from "effect/KeyedPool"
 import * as Pool from "effect/Pool"
@@ -8,8 +7,9 @@ import * as GenericPool from "generic-pool"
 import * as Tarn from "tarn"
 import { inFibers, inPromises, inSequence } from "../contestants.js"
 import * as Fakes from "../fakes.js"
-import { against, table } from "../findings.js"
+import { against } from "../findings.js"
 import { type Measure, rounds } from "../Measure.js"
+import * as Report from "../Report.js"
 import { measure } from "../rounds.js"
 import { inCallbacks } from "../workers.js"
 
@@ -43,9 +43,7 @@ export const inTurn: Measure = Effect.fnUntraced(function* (effort) {
     ],
     rounds(effort, 100_000)
   )
-  yield* Console.log(
-    table("Acquire and release, 1 at a time: CPU per lease", figures, "KeyedPool.get, scoped").join("\n")
-  )
+  yield* Report.cpu("Acquire and release, 1 at a time: CPU per lease", figures, "KeyedPool.get, scoped")
   return [
     against(figures, "pool.use", "KeyedPool.get, scoped", 1 / 4),
     against(figures, "pool.acquire, scoped", "KeyedPool.get, scoped", 0.65)
@@ -100,12 +98,10 @@ export const inParallel: Measure = Effect.fnUntraced(function* (effort) {
     ],
     rounds(effort, 50_000)
   )
-  yield* Console.log(
-    table(
-      `Acquire and release, ${together} at a time on ${connections} connections: CPU per lease`,
-      figures,
-      "KeyedPool.get, scoped"
-    ).join("\n")
+  yield* Report.cpu(
+    `Acquire and release, ${together} at a time on ${connections} connections: CPU per lease`,
+    figures,
+    "KeyedPool.get, scoped"
   )
   const at = (name: string) => `${name}, against KeyedPool.get, scoped, ${together} at a time`
   return [

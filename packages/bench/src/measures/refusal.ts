@@ -2,13 +2,13 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import { NodePooledHttpClient } from "@hotaru/node"
 import { ConnectionKey, ConnectionPool } from "@hotaru/pool"
-import * as Console from "effect/Console"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { inFibers } from "../contestants.js"
-import { against, table } from "../findings.js"
+import { against } from "../findings.js"
 import { type Measure, rounds } from "../Measure.js"
+import * as Report from "../Report.js"
 import { measure } from "../rounds.js"
 import * as Server from "../server.js"
 
@@ -46,6 +46,6 @@ export const refusal: Measure = Effect.fnUntraced(function* (effort) {
     ),
     false
   )
-  yield* Console.log(table("A refusal, tracing off: CPU per request", figures, "GET").join("\n"))
+  yield* Report.cpu("A refusal, tracing off: CPU per request", figures, "GET")
   return [against(figures, "refused GET", "GET", 1 / 4), against(figures, "refused pool.use", "GET", 1 / 4)]
 })

@@ -1,53 +1,70 @@
-/** A small GET with its text over real sockets, beside other clients, in sequence and 50 at a time. */
-import * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { NodePooledHttpClient } from "@hotaru/node"
-import * as Console from "effect/Console"
-import * as Context from "effect/Context"
+/** A small GET with its text over real sockets, by every peer, at 1, 10, 50 and 500 at a time. */
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Clients from "../clients.js"
-import { against, table } from "../findings.js"
-import { type Measure, rounds } from "../Measure.js"
-import { measureBoth } from "../rounds.js"
+import { small as answer } from "../answers.js"
+import { against } from "../findings.js"
+import { race } from "../lineup.js"
+import { type Effort, type Measure, rounds } from "../Measure.js"
+import * as Peers from "../peers/index.js"
+import * as Report from "../Report.js"
 import * as Server from "../server.js"
+import type { Text } from "../Work.js"
 
-const limited = "hotaru, requestTimeout set"
+const limited = "hotaru, requestTimeout"
+const work: Text = { _tag: "Text", path: answer.path, expected: answer.text }
 
-const clients = Effect.gen(function* () {
-  const build = <R>(layer: Layer.Layer<HttpClient.HttpClient | R>) =>
-    Effect.map(Layer.build(layer), Context.get(HttpClient.HttpClient))
-  return {
-    hotaru: yield* build(NodePooledHttpClient.layer()),
-    [limited]: yield* build(NodePooledHttpClient.layer({ safety: { requestTimeout: 30_000 } })),
-    layerUndici: yield* build(NodeHttpClient.layerUndici)
-  }
-})
+/** Those whom the bounds speak of; at the other levels a rough answer does without the slowest. */
+const few: ReadonlyArray<Peers.PeerName> = ["bare socket", "undici dispatch", "undici.request", "hotaru", "layerUndici"]
+const all = Peers.names.filter((name) => name !== "hotaru, forEachChunk")
+
+const level = (origin: string, effort: Effort, together: number, traced: boolean) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const peers = yield* Peers.make({ origin, connections: together }, effort.quick && together !== 50 ? few : all)
+      const measured = yield* Effect.withTracerEnabled(race(peers, work, together, rounds(effort, 10_000)), traced)
+      yield* Report.table({
+        title: `Small GET, ${together} at a time on as many connections, tracing ${traced ? "on" : "off"}: CPU per request`,
+        unit: "µs",
+        figures: measured.cpu,
+        references: Peers.references,
+        beside: [
+          { title: "requests/s", figures: measured.perSecond },
+          { title: "p50 µs", figures: measured.p50 },
+          { title: "p99 µs", figures: measured.p99 }
+        ]
+      })
+      return measured
+    })
+  )
 
 export const small: Measure = Effect.fnUntraced(function* (effort) {
-  const url = yield* Server.url
-  const byName = yield* clients
-  const get = HttpClientRequest.get(url)
-
-  const run = Effect.fnUntraced(function* (together: number, traced: boolean) {
-    const contestants = Object.entries(byName).map(([name, client]) => Clients.onClient(name, client, get, together))
-    const raw = yield* Clients.onUndici(url, together)
-    const measured = yield* Effect.withTracerEnabled(measureBoth([...contestants, raw], rounds(effort, 10_000)), traced)
-    const title = `Small GET, ${together} at a time, tracing ${traced ? "on" : "off"}`
-    yield* Console.log(table(`${title}: CPU per request`, measured.cpu, "layerUndici").join("\n"))
-    yield* Console.log(table(`${title}: median latency`, measured.latency, "undici.request").join("\n"))
-    return measured
-  })
-
-  const alone = yield* run(1, false)
-  const traced = yield* run(50, true)
-  const untraced = yield* run(50, false)
+  const { origin } = yield* Server.start()
+  const alone = yield* level(origin, effort, 1, false)
+  yield* level(origin, effort, 10, false)
+  const traced = yield* level(origin, effort, 50, true)
+  const untraced = yield* level(origin, effort, 50, false)
+  const many = yield* level(origin, effort, 500, false)
+  const on = "small GET, tracing on, CPU"
+  const off = "small GET, tracing off, CPU"
   return [
-    against(traced.cpu, "hotaru", "layerUndici", 1 / 3, "small GET, tracing on, CPU against layerUndici"),
-    against(untraced.cpu, "hotaru", "layerUndici", 1 / 4, "small GET, tracing off, CPU against layerUndici"),
-    against(untraced.cpu, "hotaru", "undici.request", 1.2, "small GET, tracing off, CPU against undici.request"),
-    against(untraced.cpu, limited, "hotaru", 1.05, "small GET, requestTimeout set, CPU against off"),
-    against(alone.latency, "hotaru", "undici.request", 1.2, "small GET, 1 at a time, latency against undici.request")
+    against(traced.cpu, "hotaru", "layerUndici", { atMost: 1 / 3, aim: 1 / 4 }, `${on} against layerUndici`),
+    against(untraced.cpu, "hotaru", "layerUndici", { atMost: 1 / 4, aim: 1 / 5 }, `${off} against layerUndici`),
+    against(untraced.cpu, "hotaru", "undici.request", { atMost: 1.2, aim: 0.8 }, `${off} against undici.request`),
+    against(untraced.cpu, "hotaru", "bare socket", { atMost: 2.8, aim: 2.2 }, `${off} against a bare socket`),
+    against(
+      untraced.cpu,
+      limited,
+      "hotaru",
+      { atMost: 1.05, aim: 1.02 },
+      `${off} with requestTimeout, against without`
+    ),
+    against(
+      alone.p50,
+      "hotaru",
+      "undici.request",
+      { atMost: 1.2, aim: 1 },
+      "small GET, 1 at a time, median latency against undici.request"
+    ),
+    against(alone.cpu, "hotaru", "layerUndici", undefined, `${off}, 1 at a time, against layerUndici`),
+    against(many.cpu, "hotaru", "layerUndici", undefined, `${off}, 500 at a time, against layerUndici`)
   ]
 })

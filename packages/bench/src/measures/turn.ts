@@ -5,15 +5,18 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { NodePooledHttpClient } from "@hotaru/node"
-import * as Console from "effect/Console"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Clients from "../clients.js"
-import { against, table } from "../findings.js"
+import { small } from "../answers.js"
+import { against } from "../findings.js"
+import { contestant } from "../lineup.js"
 import { type Measure, rounds } from "../Measure.js"
-import { measureBoth } from "../rounds.js"
+import { inFiber } from "../peers/Peer.js"
+import * as Report from "../Report.js"
+import { measureAll } from "../rounds.js"
 import * as Server from "../server.js"
+import { checkText } from "../Work.js"
 
 const mayRepeat = "POST that may be repeated"
 const mayNot = "POST that may not"
@@ -33,19 +36,23 @@ export const turn: Measure = Effect.fnUntraced(function* (effort) {
   const run = Effect.fnUntraced(function* (together: number, connections: number, atMost?: number) {
     const built = yield* Layer.build(NodePooledHttpClient.layer({ maxConnectionsPerHost: connections }))
     const client = Context.get(built, HttpClient.HttpClient)
-    const measured = yield* Effect.withTracerEnabled(
-      measureBoth(
-        Object.entries(requests).map(([name, request]) => Clients.onClient(name, client, request, together)),
-        rounds(effort, 10_000)
-      ),
-      false
-    )
+    const contestants = Object.entries(requests).map(([name, request]) => {
+      const text = Effect.flatMap(client.execute(request), (response) => response.text)
+      const once = Effect.map(text, (text) => checkText({ _tag: "Text", path: small.path, expected: small.text }, text))
+      return contestant(name, inFiber(once), together)
+    })
+    const measured = yield* Effect.withTracerEnabled(measureAll(contestants, rounds(effort, 10_000)), false)
     const where = `${together} at a time on ${connections} connection${connections === 1 ? "" : "s"}`
-    yield* Console.log(table(`A turn before writing, ${where}: CPU per request`, measured.cpu, "GET").join("\n"))
-    yield* Console.log(table(`A turn before writing, ${where}: median latency`, measured.latency, "GET").join("\n"))
+    yield* Report.table({
+      title: `A turn before writing, ${where}: CPU per request`,
+      unit: "µs",
+      figures: measured.cpu,
+      references: ["GET"],
+      beside: [{ title: "p50 µs", figures: measured.p50 }]
+    })
     return [
       against(measured.cpu, mayNot, mayRepeat, atMost, `a turn before a POST, ${where}, CPU`),
-      against(measured.latency, mayNot, mayRepeat, atMost, `a turn before a POST, ${where}, latency`)
+      against(measured.p50, mayNot, mayRepeat, atMost, `a turn before a POST, ${where}, latency`)
     ]
   })
 

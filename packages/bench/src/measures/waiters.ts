@@ -1,10 +1,10 @@
 /** Growth with the length of the line: being served from its head, and leaving it from the middle. */
 import { type ConnectionPool, Lease, type PoolError } from "@hotaru/pool"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Fakes from "../fakes.js"
-import { against, table } from "../findings.js"
+import { against } from "../findings.js"
 import { type Measure, rounds } from "../Measure.js"
+import * as Report from "../Report.js"
 import { type Contestant, measure } from "../rounds.js"
 
 const sizes = [1, 100, 10_000]
@@ -120,7 +120,7 @@ export const waiters: Measure = Effect.fnUntraced(function* (effort) {
     ...sizes.map(bareLine)
   ]
   const figures = yield* measure(contestants, rounds(effort, 200_000))
-  yield* Console.log(table("Growth with the line: CPU per request", figures, label("served", 1)).join("\n"))
+  yield* Report.cpu("Growth with the line: CPU per request", figures, label("served", 1))
   const growth = (what: string, atMost?: number) =>
     against(figures, label(what, 10_000), label(what, 1), atMost, `a request ${what}, from 1 in line to 10,000`)
   return [growth("served", flat), growth("left", flat)]

@@ -40,7 +40,7 @@ export class Requests {
     const before = this.pending.length
     // A chunk's data may follow: no more is made a string than a line needs.
     const to = this.next === "head" ? bytes.length : Math.min(bytes.length, from + 64)
-    const text = this.pending + bytes.latin1Slice(from, to)
+    const text = this.pending + bytes.toString("latin1", from, to)
     const found = text.indexOf(end)
     if (found < 0) {
       this.pending = text
