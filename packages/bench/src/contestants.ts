@@ -2,10 +2,17 @@
 import * as Effect from "effect/Effect"
 import type { Contestant } from "./rounds.js"
 
+/** One after the other. Not by `Effect.repeatN`, which lets other fibers run each time: its cost would be everybody's. */
+const repeated = <E>(effect: Effect.Effect<unknown, E>, times: number): Effect.Effect<void, E> =>
+  Effect.suspend(() => {
+    let left = times
+    return Effect.whileLoop({ while: () => left-- > 0, body: () => effect, step: () => {} })
+  })
+
 /** One at a time, in one fiber. */
 export const inSequence = <E>(name: string, effect: Effect.Effect<unknown, E>): Contestant => ({
   name,
-  run: (operations) => Effect.orDie(Effect.asVoid(Effect.repeatN(effect, operations - 1)))
+  run: (operations) => Effect.orDie(repeated(effect, operations))
 })
 
 /** In as many fibers, each one at a time. */
@@ -14,7 +21,7 @@ export const inFibers =
   <E>(name: string, effect: Effect.Effect<unknown, E>): Contestant => ({
     name,
     run: (operations) => {
-      const one = Effect.repeatN(effect, Math.ceil(operations / fibers) - 1)
+      const one = repeated(effect, Math.ceil(operations / fibers))
       const all = Array.from({ length: fibers }, () => one)
       return Effect.orDie(Effect.all(all, { concurrency: fibers, discard: true }))
     }
