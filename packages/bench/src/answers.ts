@@ -36,7 +36,7 @@ export const order: Order = {
   id: 12345,
   customer: "Hotaru Trading Company",
   paid: true,
-  items: Array.from({ length: 14 }, (_, i) => ({
+  items: Array.from({ length: 16 }, (_, i) => ({
     sku: `SKU-${1000 + i}`,
     title: `lantern number ${i + 1}`,
     quantity: i

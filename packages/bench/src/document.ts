@@ -12,10 +12,25 @@ const packages = fileURLToPath(new URL("../node_modules", import.meta.url))
 const version = (name: string): string =>
   (JSON.parse(readFileSync(`${packages}/${name}/package.json`, "utf8")) as { readonly version: string }).version
 
-const peers = ["effect", "@effect/platform", "@effect/platform-node", "undici", "generic-pool", "tarn"]
+const peers: ReadonlyArray<string> = [
+  "effect",
+  "@effect/platform",
+  "@effect/platform-node",
+  "undici",
+  "generic-pool",
+  "tarn"
+]
+
+export interface Circumstances {
+  readonly date: string
+  readonly node: string
+  readonly versions: Readonly<Record<string, string | null>>
+  readonly cpu: { readonly model: string; readonly count: number }
+  readonly system: string
+}
 
 /** What the figures were taken on. */
-export const circumstances = (date: Date) => ({
+export const circumstances = (date: Date): Circumstances => ({
   date: date.toISOString(),
   node: process.version,
   versions: {

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { inFibers, inPromises, inSequence } from "../src/contestants.js"
 import * as Fakes from "../src/fakes.js"
-import { stopwatch } from "../src/latencies.js"
-import { measure, measureBoth, median, named, ratio } from "../src/rounds.js"
+import { Stopwatch } from "../src/latencies.js"
+import { measure, measureAll, median, named, quantile, ratio } from "../src/rounds.js"
 import { inCallbacks } from "../src/workers.js"
 
 describe("rounds", () => {
@@ -11,6 +11,16 @@ describe("rounds", () => {
     assert.strictEqual(median([9, 1, 3]), 3)
     assert.strictEqual(median([4, 1, 3, 100]), 3.5)
     assert.isNaN(median([]))
+  })
+
+  it("a quantile is a value that was there", () => {
+    const values = Array.from({ length: 100 }, (_, i) => 100 - i)
+    assert.deepStrictEqual(
+      [0, 0.5, 0.99, 1].map((share) => quantile(values, share)),
+      [1, 50, 99, 100]
+    )
+    assert.strictEqual(quantile([7], 0.99), 7)
+    assert.isNaN(quantile([], 0.5))
   })
 
   it("a ratio is taken within each round: what slows a whole round down does not count", () => {
@@ -58,28 +68,29 @@ describe("rounds", () => {
         latency: () => {
           const taken = since
           since = []
-          return median(taken)
+          return { p50: median(taken), p99: quantile(taken, 0.99) }
         }
       }
-      const { latency } = yield* measureBoth([contestant], { warmUp: 7, operations: 5, rounds: 2 })
-      assert.deepStrictEqual(named(latency, "a").perRound, [5, 5])
+      const { p50, p99 } = yield* measureAll([contestant], { warmUp: 7, operations: 5, rounds: 2 })
+      assert.deepStrictEqual(named(p50, "a").perRound, [5, 5])
+      assert.deepStrictEqual(named(p99, "a").perRound, [5, 5])
     })
   )
 
-  it.effect("a stopwatch forgets what it has told", () =>
-    Effect.gen(function* () {
-      const watch = stopwatch()
-      assert.strictEqual(yield* watch.timed(Effect.succeed("an answer")), "an answer")
-      assert.strictEqual(yield* Effect.promise(() => watch.timedPromise(async () => "an answer")), "an answer")
-      assert.isAtLeast(watch.take(), 0)
-      assert.isNaN(watch.take())
-    })
-  )
+  it("a stopwatch forgets what it has told", () => {
+    const watch = new Stopwatch()
+    const now = performance.now()
+    for (let ago = 0; ago <= 100; ago++) watch.note(now - ago * 1000)
+    const { p50, p99 } = watch.take()
+    assert.approximately(p50, 50_000_000, 500_000)
+    assert.approximately(p99, 99_000_000, 500_000)
+    assert.isNaN(watch.take().p50)
+  })
 
   it.effect("a contestant who tells no latency is not in that table", () =>
     Effect.map(
-      measureBoth([inSequence("a", Effect.void)], { warmUp: 1, operations: 1, rounds: 1 }),
-      ({ cpu, latency }) => assert.deepStrictEqual([cpu.length, latency.length], [1, 0])
+      measureAll([inSequence("a", Effect.void)], { warmUp: 1, operations: 1, rounds: 1 }),
+      ({ cpu, p50, perSecond }) => assert.deepStrictEqual([cpu.length, perSecond.length, p50.length], [1, 1, 0])
     )
   )
 })

@@ -31,7 +31,8 @@ class BareSocket {
 
   constructor(
     private readonly socket: net.Socket,
-    private readonly onFree: (socket: BareSocket) => void
+    private readonly onFree: (socket: BareSocket) => void,
+    private readonly onGone: (socket: BareSocket) => void
   ) {
     socket.setNoDelay(true)
     socket.on("data", (bytes: Buffer) => this.onBytes(bytes))
@@ -105,7 +106,12 @@ class BareSocket {
   private end(failure?: unknown): void {
     const { exchange } = this
     this.exchange = undefined
-    if (failure === undefined) this.onFree(this)
+    if (failure === undefined) {
+      this.onFree(this)
+    } else {
+      this.socket.destroy()
+      this.onGone(this)
+    }
     exchange?.done(failure)
   }
 }
@@ -174,15 +180,25 @@ const exchangeOf = (settings: Settings, work: Work): Make1 => {
 
 export const bareSocket: Make = (settings) =>
   Effect.gen(function* () {
-    const sockets: Array<BareSocket> = []
-    const free: Array<BareSocket> = []
+    const sockets = new Set<BareSocket>()
+    let free: Array<BareSocket> = []
     const waiting: Array<Exchange> = []
-    yield* Effect.addFinalizer(() => Effect.sync(() => sockets.forEach((socket) => void socket.destroy())))
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        for (const socket of sockets) socket.destroy()
+      })
+    )
 
     const onFree = (socket: BareSocket) => {
       const next = waiting.shift()
       if (next === undefined) free.push(socket)
       else socket.send(next)
+    }
+    const onGone = (socket: BareSocket) => {
+      sockets.delete(socket)
+      free = free.filter((other) => other !== socket)
+      const next = waiting.shift()
+      if (next !== undefined) send(next)
     }
     const open = (): BareSocket => {
       const { hostname: host, port } = new URL(settings.origin)
@@ -190,12 +206,12 @@ export const bareSocket: Make = (settings) =>
         settings.tls === undefined
           ? net.connect({ host, port: Number(port) })
           : tls.connect({ host, port: Number(port), ca: settings.tls.ca })
-      const opened = new BareSocket(socket, onFree)
-      sockets.push(opened)
+      const opened = new BareSocket(socket, onFree, onGone)
+      sockets.add(opened)
       return opened
     }
     const send = (exchange: Exchange) => {
-      const socket = free.pop() ?? (sockets.length < settings.connections ? open() : undefined)
+      const socket = free.pop() ?? (sockets.size < settings.connections ? open() : undefined)
       if (socket === undefined) waiting.push(exchange)
       else socket.send(exchange)
     }
