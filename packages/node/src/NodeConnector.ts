@@ -6,13 +6,15 @@
 import type { Connection } from "@hotaru/pool/Connection"
 import type { ConnectionKey, TlsIdentity } from "@hotaru/pool/ConnectionKey"
 import { Connector, type ConnectorShape } from "@hotaru/pool/Connector"
-import type { ConnectError } from "@hotaru/pool/PoolError"
+import type { ConnectError, EgressDenied } from "@hotaru/pool/PoolError"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import { EgressPolicy, type EgressPolicyShape, unrestricted } from "./EgressPolicy.js"
 import { Dial, type Dialler } from "./internal/dial.js"
 import { refused } from "./internal/dialErrors.js"
+import { guarding } from "./internal/egressGuard.js"
 import { Failures } from "./internal/failures.js"
 import { Lookups } from "./internal/lookups.js"
 import { onTimer } from "./internal/race.js"
@@ -48,13 +50,19 @@ export interface NodeConnectorOptions {
   readonly keepAlive?: Duration.DurationInput | false | undefined
   /** How names become addresses. The `Resolver` in the context, which is the operating system's unless provided. */
   readonly resolver?: ResolverShape | undefined
+  /**
+   * Which addresses and unix sockets may be dialled. The `EgressPolicy` in the context, which is
+   * `EgressPolicy.unrestricted` unless provided; a policy given here takes its place.
+   */
+  readonly egress?: EgressPolicyShape | undefined
 }
 
 /**
  * A connector. Options that make no sense are a defect (`InvalidPoolConfig`), here and not at the first dial. The scope
  * ends look-ups under way; connections belong to the scopes they were opened in.
  *
- * Fails dials with `ConnectError`: phase `dns`, `tcp` or `tls`, with the system's, Node's or OpenSSL's code.
+ * Fails dials with `ConnectError`: phase `dns`, `tcp` or `tls`, with the system's, Node's or OpenSSL's code; and with
+ * `EgressDenied` where the policy denies all addresses of a host.
  *
  * @since 0.1.0
  * @category constructors
@@ -65,7 +73,9 @@ export const make = (options: NodeConnectorOptions = {}): Effect.Effect<Connecto
     const start = yield* starter(options.resolver ?? (yield* Resolver))
     const now = () => performance.now()
     const lookups = new Lookups(start, now)
-    const dialler: Dialler = { ...settings, lookups, failures: new Failures(now), later: onTimer }
+    const policy = options.egress ?? (yield* EgressPolicy)
+    const guard = policy === unrestricted ? undefined : yield* guarding(policy)
+    const dialler: Dialler = { ...settings, lookups, failures: new Failures(now), later: onTimer, guard }
     yield* warnOnce(identity)
     const connector: ConnectorShape = {
       connect: (key) => {
@@ -103,11 +113,11 @@ const dial = (
   dialler: Dialler,
   key: ConnectionKey,
   identity: NodeTlsIdentity | undefined
-): Effect.Effect<Connection, ConnectError, Scope.Scope> =>
+): Effect.Effect<Connection, ConnectError | EgressDenied, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       let current: Dial | undefined
-      const opened = Effect.async<Connection, ConnectError>((resume) => {
+      const opened = Effect.async<Connection, ConnectError | EgressDenied>((resume) => {
         current = new Dial(dialler, key, identity, {
           onOpened: (connection) => resume(Effect.succeed(connection)),
           onFailed: (error) => resume(Effect.fail(error))

@@ -1,5 +1,5 @@
 /**
- * An attempt to open a connection to one address: TCP or a unix socket, then TLS where asked for.
+ * An attempt to open a connection to one address: the policy's leave, TCP or a unix socket, then TLS where asked for.
  *
  * @internal
  */
@@ -7,7 +7,11 @@
 import * as Net from "node:net"
 import * as Tls from "node:tls"
 import type { ConnectionFacts, DialTimings } from "@hotaru/pool/Connection"
+import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
+import type { EgressDenial } from "@hotaru/pool/PoolError"
+import type { Destination } from "../EgressPolicy.js"
 import type { AttemptFailure } from "./dialErrors.js"
+import type { EgressGuard } from "./egressGuard.js"
 import { SocketConnection } from "./socketConnection.js"
 import type { NodeTlsIdentity } from "./tlsIdentity.js"
 
@@ -26,6 +30,12 @@ export interface TlsTarget {
   readonly place: string
 }
 
+/** Who must give leave, and on whose behalf it is asked for. */
+export interface Egress {
+  readonly guard: EgressGuard
+  readonly key: ConnectionKey
+}
+
 export interface Target {
   /** An IP literal or, without a port, a socket path. */
   readonly address: string
@@ -33,6 +43,8 @@ export interface Target {
   readonly localAddress: string | undefined
   readonly tls: TlsTarget | undefined
   readonly settings: SocketSettings
+  /** Undefined: everything may be dialled. */
+  readonly egress: Egress | undefined
 }
 
 export interface AttemptOwner {
@@ -40,39 +52,55 @@ export interface AttemptOwner {
   onProgress(attempt: Attempt): void
   onOpened(attempt: Attempt, connection: SocketConnection): void
   onFailed(attempt: Attempt, failure: AttemptFailure): void
+  /** Nothing was dialled. */
+  onDenied(attempt: Attempt, denial: EgressDenial): void
 }
 
 const now = (): number => performance.now()
 
 export class Attempt {
   private readonly connection = new SocketConnection()
-  private readonly startedAt = now()
+  private startedAt: number | undefined
+  private stopJudging: (() => void) | undefined
   private socket: Net.Socket | undefined
   private connectedAt: number | undefined
-  private verifiedAt: number
+  private verifiedAt = 0
   private over = false
 
   constructor(
     private readonly target: Target,
     private readonly dns: number,
     private readonly owner: AttemptOwner
-  ) {
-    this.verifiedAt = this.startedAt
-  }
+  ) {}
 
   get address(): string {
     return this.target.address
   }
 
-  /** Whether the transport is there. */
-  get isConnected(): boolean {
-    return this.connectedAt !== undefined
+  /** Whether it was dialled, and nothing has come of it yet. */
+  get isSilent(): boolean {
+    return this.startedAt !== undefined && this.connectedAt === undefined
   }
 
+  /** What is judged here is the very literal that is handed to Node in this call, or once the verdict is there. */
   start(): void {
+    const { egress } = this.target
+    if (egress === undefined) return this.connect()
+    this.stopJudging = egress.guard.judge(destinationOf(this.target, egress.key), (denial) => {
+      if (this.over) return
+      if (denial === undefined) return this.connect()
+      this.over = true
+      this.owner.onDenied(this, denial)
+    })
+  }
+
+  private connect(): void {
+    const startedAt = now()
+    this.startedAt = this.verifiedAt = startedAt
     let socket: Net.Socket
     try {
-      socket = this.target.tls === undefined ? Net.connect(this.transport()) : this.connectTls(this.target.tls)
+      socket =
+        this.target.tls === undefined ? Net.connect(this.transport()) : this.connectTls(this.target.tls, startedAt)
     } catch (cause) {
       return this.fail(cause instanceof Error ? cause : new Error(String(cause)))
     }
@@ -86,6 +114,7 @@ export class Attempt {
   /** Closes whatever is open, synchronously; the owner is not told. */
   abort(): void {
     this.over = true
+    this.stopJudging?.()
     this.socket?.destroy()
   }
 
@@ -121,7 +150,11 @@ export class Attempt {
     socket.off("close", this.onClose)
     const at = now()
     const tcp = this.connectedAt ?? at
-    const timings: DialTimings = { dns: this.dns, tcp: tcp - this.startedAt, tls: tls === undefined ? 0 : at - tcp }
+    const timings: DialTimings = {
+      dns: this.dns,
+      tcp: tcp - (this.startedAt ?? tcp),
+      tls: tls === undefined ? 0 : at - tcp
+    }
     const facts = {
       remoteAddress: this.target.address,
       remotePort: this.target.port,
@@ -149,9 +182,9 @@ export class Attempt {
     }
   }
 
-  private connectTls(tls: TlsTarget): Net.Socket {
+  private connectTls(tls: TlsTarget, startedAt: number): Net.Socket {
     const { identity, name, place } = tls
-    const session = identity.sessions.take(place, this.startedAt)
+    const session = identity.sessions.take(place, startedAt)
     if (session !== undefined) this.verifiedAt = session.verifiedAt
     // Direct, never over a socket of ours: only so does TLS read into our buffer (`onread`).
     const socket = Tls.connect({
@@ -169,7 +202,7 @@ export class Attempt {
       if (this.over) return
       const resumed = socket.isSessionReused()
       // What was offered and not taken says nothing: this handshake verified the certificate itself.
-      if (!resumed) this.verifiedAt = this.startedAt
+      if (!resumed) this.verifiedAt = startedAt
       this.opened(socket, {
         protocol: socket.getProtocol() ?? "unknown",
         cipher: socket.getCipher().name,
@@ -187,3 +220,8 @@ export class Attempt {
     return socket
   }
 }
+
+const destinationOf = ({ address, port }: Target, { host, port: keyPort, useTls }: ConnectionKey): Destination =>
+  port === undefined
+    ? { _tag: "Socket", host, port: keyPort, useTls, path: address }
+    : { _tag: "Address", host, port, useTls, address }

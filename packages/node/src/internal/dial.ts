@@ -7,11 +7,21 @@
 
 import * as Net from "node:net"
 import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
-import type { ConnectError } from "@hotaru/pool/PoolError"
+import type { ConnectError, EgressDenial, EgressDenied } from "@hotaru/pool/PoolError"
 import * as Cause from "effect/Cause"
 import { type Address, type FamilyPreference, inDialOrder } from "./addresses.js"
 import type { SocketSettings, Target, TlsTarget } from "./attempt.js"
-import { type AttemptFailure, isAlert, isOurs, ofAttempts, ofDefect, ofLookup, refused } from "./dialErrors.js"
+import {
+  type AttemptFailure,
+  isAlert,
+  isOurs,
+  ofAttempts,
+  ofDefect,
+  ofDenials,
+  ofLookup,
+  refused
+} from "./dialErrors.js"
+import type { EgressGuard } from "./egressGuard.js"
 import type { Failures } from "./failures.js"
 import type { Answer, Lookups } from "./lookups.js"
 import { type Later, Race } from "./race.js"
@@ -26,11 +36,13 @@ export interface Dialler {
   readonly preference: FamilyPreference
   readonly localAddress: string | undefined
   readonly later: Later
+  /** Undefined: everything may be dialled. */
+  readonly guard: EgressGuard | undefined
 }
 
 export interface DialOwner {
   onOpened(connection: SocketConnection): void
-  onFailed(error: ConnectError): void
+  onFailed(error: ConnectError | EgressDenied): void
 }
 
 export class Dial {
@@ -110,7 +122,9 @@ export class Dial {
   }
 
   private target(address: string, port: number | undefined): Target {
-    return { address, port, localAddress: this.localAddress(), tls: this.tls(), settings: this.dialler.settings }
+    const { guard, settings } = this.dialler
+    const egress = guard === undefined ? undefined : { guard, key: this.key }
+    return { address, port, localAddress: this.localAddress(), tls: this.tls(), settings, egress }
   }
 
   private tls(): TlsTarget | undefined {
@@ -126,8 +140,9 @@ export class Dial {
     this.race.start()
   }
 
-  onWon(connection: SocketConnection): void {
+  onWon(connection: SocketConnection, denials: ReadonlyArray<EgressDenial>): void {
     this.connection = connection
+    if (denials.length > 0) connection.facts = { ...connection.facts, denials }
     const { remoteAddress, remotePort } = connection.facts
     const tls = this.tls()
     if (tls !== undefined) connection.explain = alertsOf(this.key, tls, remoteAddress ?? this.key.host)
@@ -145,11 +160,17 @@ export class Dial {
     this.dialler.failures.add(placeOf(address, this.key.port))
   }
 
-  onLost(failures: ReadonlyArray<AttemptFailure>): void {
-    this.fail(ofAttempts(this.key, failures))
+  /**
+   * A name may have addresses that are allowed beside others that are not: the former are dialled, as if it had no
+   * others. To refuse the name would let whoever answers for it, or a resolver that adds an address of its own, keep us
+   * from a host that we may reach, and it would protect nothing: what is denied is not dialled either way.
+   */
+  onLost(failures: ReadonlyArray<AttemptFailure>, denials: ReadonlyArray<EgressDenial>): void {
+    const denied = failures.length > 0 ? undefined : ofDenials(this.key, this.dialler.guard?.label ?? "", denials)
+    this.fail(denied ?? ofAttempts(this.key, failures, denials))
   }
 
-  private fail(error: ConnectError): void {
+  private fail(error: ConnectError | EgressDenied): void {
     this.over = true
     this.owner.onFailed(error)
   }

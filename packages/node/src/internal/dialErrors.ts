@@ -4,7 +4,7 @@
  * @internal
  */
 import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
-import { ConnectError, type ConnectPhase } from "@hotaru/pool/PoolError"
+import { ConnectError, type ConnectPhase, type EgressDenial, EgressDenied } from "@hotaru/pool/PoolError"
 import type { ResolveError } from "../Resolver.js"
 
 /** Codes of failures that are our own and say nothing about the peer. */
@@ -84,8 +84,14 @@ const weight = ({ cause, phase }: AttemptFailure): number => {
   return code === "ENETUNREACH" || code === "EHOSTUNREACH" ? 1 : 2
 }
 
-/** All addresses have failed: the error is that of the one that says most, and names the others. */
-export const ofAttempts = (key: ConnectionKey, failures: ReadonlyArray<AttemptFailure>): ConnectError => {
+/**
+ * All addresses that may be dialled have failed: the error is that of the one that says most, and names the others.
+ */
+export const ofAttempts = (
+  key: ConnectionKey,
+  failures: ReadonlyArray<AttemptFailure>,
+  denials: ReadonlyArray<EgressDenial> = []
+): ConnectError => {
   const [first] = [...failures].sort((a, b) => weight(b) - weight(a))
   if (first === undefined) return refused(key, "dns", "the name has no address")
   const others = failures.filter((each) => each !== first).map(({ address, cause }) => `${address}: ${inWords(cause)}`)
@@ -94,11 +100,23 @@ export const ofAttempts = (key: ConnectionKey, failures: ReadonlyArray<AttemptFa
     phase: first.phase,
     code: codeOf(first.cause),
     address: first.address,
-    detail: inWords(first.cause) + (others.length === 0 ? "" : `; also ${others.join(", ")}`),
+    detail:
+      inWords(first.cause) +
+      (others.length === 0 ? "" : `; also ${others.join(", ")}`) +
+      (denials.length === 0 ? "" : `; the egress policy denied ${denials.length} more`),
     local: first.phase === "tcp" && failures.every(({ cause }) => isOurs(cause)),
+    ...(denials.length === 0 ? {} : { denials }),
     cause: first.cause
   })
 }
+
+/** Whether any address was left to be dialled decides whose failure it is. */
+export const ofDenials = (
+  key: ConnectionKey,
+  policy: string,
+  [first, ...rest]: ReadonlyArray<EgressDenial>
+): EgressDenied | undefined =>
+  first === undefined ? undefined : new EgressDenied({ key, policy, denials: [first, ...rest] })
 
 export const ofLookup = (key: ConnectionKey, error: ResolveError): ConnectError =>
   new ConnectError({

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import type { EgressDenial } from "@hotaru/pool/PoolError"
 import { Attempt, type Target } from "./attempt.js"
 import type { AttemptFailure } from "./dialErrors.js"
 import type { SocketConnection } from "./socketConnection.js"
@@ -20,8 +21,8 @@ export const onTimer: Later = (run, millis) => {
 
 export interface RaceOwner {
   /** Synchronously, and once, unless the race was aborted. */
-  onWon(connection: SocketConnection): void
-  onLost(failures: ReadonlyArray<AttemptFailure>): void
+  onWon(connection: SocketConnection, denials: ReadonlyArray<EgressDenial>): void
+  onLost(failures: ReadonlyArray<AttemptFailure>, denials: ReadonlyArray<EgressDenial>): void
   /** One address failed, whatever becomes of the race. */
   onFailure(failure: AttemptFailure): void
   /** One address has not given a sign of life in its time; it may yet. */
@@ -31,7 +32,10 @@ export interface RaceOwner {
 export class Race {
   private readonly running = new Set<Attempt>()
   private readonly failures: Array<AttemptFailure> = []
+  private readonly denials: Array<EgressDenial> = []
   private next = 0
+  private advancing = false
+  private wanted = false
   private newest: Attempt | undefined
   private cancel: (() => void) | undefined
   private over = false
@@ -64,21 +68,43 @@ export class Race {
   onOpened(attempt: Attempt, connection: SocketConnection): void {
     this.running.delete(attempt)
     this.abort()
-    this.owner.onWon(connection)
+    this.owner.onWon(connection, this.denials)
   }
 
   onFailed(attempt: Attempt, failure: AttemptFailure): void {
     this.running.delete(attempt)
     this.failures.push(failure)
     this.owner.onFailure(failure)
+    this.moveOn()
+  }
+
+  onDenied(attempt: Attempt, denial: EgressDenial): void {
+    this.running.delete(attempt)
+    this.denials.push(denial)
+    this.moveOn()
+  }
+
+  private moveOn(): void {
     if (this.next < this.targets.length) this.advance()
     else if (this.running.size === 0) {
       this.abort()
-      this.owner.onLost(this.failures)
+      this.owner.onLost(this.failures, this.denials)
     }
   }
 
+  /** An attempt may end within the call that starts it, and whoever answers for a name says how many it has. */
   private advance(): void {
+    this.wanted = true
+    if (this.advancing) return
+    this.advancing = true
+    while (this.wanted) {
+      this.wanted = false
+      this.startNext()
+    }
+    this.advancing = false
+  }
+
+  private startNext(): void {
     const target = this.targets[this.next++]
     if (target === undefined || this.over) return
     const attempt = new Attempt(target, this.dns, this)
@@ -96,7 +122,8 @@ export class Race {
 
   private readonly onDelay = (): void => {
     this.cancel = undefined
-    if (this.newest !== undefined && !this.newest.isConnected) this.owner.onSilence(this.newest.address)
+    // One that still waits for leave was not dialled: that says nothing about its address.
+    if (this.newest?.isSilent === true) this.owner.onSilence(this.newest.address)
     this.advance()
   }
 }

@@ -7,6 +7,7 @@
 import * as Net from "node:net"
 import { InvalidPoolConfig } from "@hotaru/pool/PoolError"
 import * as Duration from "effect/Duration"
+import type { EgressPolicyShape } from "../EgressPolicy.js"
 import type { NodeConnectorOptions } from "../NodeConnector.js"
 import type { FamilyPreference } from "./addresses.js"
 import type { SocketSettings } from "./attempt.js"
@@ -28,6 +29,8 @@ export const settingsOf = (options: NodeConnectorOptions): ConnectorSettings => 
   if (typeof noDelay !== "boolean") throw refused("noDelay", noDelay, "true or false")
   if (localAddress !== undefined && Net.isIP(localAddress) === 0)
     throw refused("localAddress", localAddress, "an IP address")
+  if (options.egress !== undefined && !isPolicy(options.egress))
+    throw refused("egress", options.egress, "a policy, as made by EgressPolicy")
   return {
     identity: isNodeTlsIdentity(options.tls) ? options.tls : make(options.tls),
     settings: { noDelay, keepAlive: keepAliveOf(options.keepAlive ?? "60 seconds") },
@@ -35,6 +38,12 @@ export const settingsOf = (options: NodeConnectorOptions): ConnectorSettings => 
     localAddress
   }
 }
+
+const isPolicy = (policy: Partial<EgressPolicyShape> | null): boolean =>
+  typeof policy === "object" &&
+  policy !== null &&
+  typeof policy.judge === "function" &&
+  typeof policy.label === "string"
 
 /** The system counts in whole seconds, and takes less than one for "never". */
 const keepAliveOf = (keepAlive: Duration.DurationInput | false): number | undefined => {

@@ -3,6 +3,7 @@ import { type NodeConnector, Resolver } from "@hotaru/node"
 import { type Connection, ConnectionKey, type Connector, type PoolError } from "@hotaru/pool"
 import { Effect, type Scope } from "effect"
 import { Dial } from "../../src/internal/dial.js"
+import { guarding } from "../../src/internal/egressGuard.js"
 import { Failures } from "../../src/internal/failures.js"
 import { Lookups } from "../../src/internal/lookups.js"
 import type { Later } from "../../src/internal/race.js"
@@ -65,14 +66,22 @@ export const dialling = (
   options: NodeConnector.NodeConnectorOptions & { readonly resolver: Resolver.ResolverShape },
   later: Later
 ): Effect.Effect<Connector.ConnectorShape, never, Scope.Scope> =>
-  Effect.map(starter(options.resolver), (start) => {
+  Effect.gen(function* () {
+    const start = yield* starter(options.resolver)
+    const guard = options.egress === undefined ? undefined : yield* guarding(options.egress)
     const now = () => performance.now()
     const { identity, ...settings } = settingsOf(options)
-    const dialler = { ...settings, lookups: new Lookups(start, now), failures: new Failures(now), later }
+    const dialler = {
+      ...settings,
+      lookups: new Lookups(start, now),
+      failures: new Failures(now),
+      later,
+      guard
+    }
     return {
       connect: (key) =>
         Effect.tap(
-          Effect.async<Connection.Connection, PoolError.ConnectError>((resume) => {
+          Effect.async<Connection.Connection, PoolError.ConnectError | PoolError.EgressDenied>((resume) => {
             const dial = new Dial(dialler, key, key.useTls ? identity : undefined, {
               onOpened: (connection) => resume(Effect.succeed(connection)),
               onFailed: (error) => resume(Effect.fail(error))
