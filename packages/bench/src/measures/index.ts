@@ -11,5 +11,11 @@ export const measures: Readonly<Record<Name, () => Promise<Measure>>> = {
   refusal: () => import("./refusal.js").then(({ refusal }) => refusal),
   heap: () => import("./heap.js").then(({ heap }) => heap),
   small: () => import("./small.js").then(({ small }) => small),
-  turn: () => import("./turn.js").then(({ turn }) => turn)
+  turn: () => import("./turn.js").then(({ turn }) => turn),
+  headers: () => import("./headers.js").then(({ headers }) => headers),
+  json: () => import("./json.js").then(({ json }) => json),
+  bodies: () => import("./bodies.js").then(({ bodies }) => bodies),
+  upload: () => import("./upload.js").then(({ upload }) => upload),
+  tls: () => import("./tls.js").then(({ tls }) => tls),
+  tlsConnects: () => import("./tlsConnects.js").then(({ tlsConnects }) => tlsConnects)
 }

@@ -1,5 +1,21 @@
 /** What can be measured, by the names that the command line takes. */
-export const names = ["pool", "hosts", "idle", "waiters", "cleanup", "refusal", "heap", "small", "turn"] as const
+export const names = [
+  "pool",
+  "hosts",
+  "idle",
+  "waiters",
+  "cleanup",
+  "refusal",
+  "heap",
+  "small",
+  "turn",
+  "headers",
+  "json",
+  "bodies",
+  "upload",
+  "tls",
+  "tlsConnects"
+] as const
 
 export type Name = (typeof names)[number]
 
@@ -12,5 +28,11 @@ export const titles: Readonly<Record<Name, string>> = {
   refusal: "a request that is refused",
   heap: "memory of an idle connection, and of a host that has none left",
   small: "small requests over real sockets, beside other clients",
-  turn: "what it costs that a request which may not be repeated waits for a turn of the event loop"
+  turn: "what it costs that a request which may not be repeated waits for a turn of the event loop",
+  headers: "small requests whose answers have 50 header fields",
+  json: "requests with 1 KiB of JSON, and as much in the answer",
+  bodies: "answers of 16 KiB to 16 MiB, in one piece and as streams",
+  upload: "requests with 16 MiB as a stream",
+  tls: "small requests over TLS connections that are kept",
+  tlsConnects: "TLS connections that are opened for one small request each"
 }
