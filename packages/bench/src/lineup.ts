@@ -74,6 +74,13 @@ export const contestant = (name: string, operation: Operation, together: number)
   return { ...runner(), latency: () => watch.take() }
 }
 
+/** Those of the peers who can do the work. */
+export const contestantsOf = (peers: ReadonlyArray<Peer>, work: Work, together: number): ReadonlyArray<Contestant> =>
+  peers.flatMap((peer) => {
+    const operation = peer.operation(work)
+    return operation === undefined ? [] : [contestant(peer.name, operation, together)]
+  })
+
 /**
  * The same work by each of these peers, in interleaved rounds, so many operations at a time. One that cannot do it is
  * there without figures.
@@ -84,10 +91,7 @@ export const race = (
   together: number,
   rounds: Rounds
 ): Effect.Effect<Measured> => {
-  const contestants = peers.flatMap((peer) => {
-    const operation = peer.operation(work)
-    return operation === undefined ? [] : [contestant(peer.name, operation, together)]
-  })
+  const contestants = contestantsOf(peers, work, together)
   // Everybody does as many: none is done by some of those at a time only.
   const operations = Math.ceil(rounds.operations / together) * together
   return Effect.map(measureAll(contestants, { ...rounds, operations }), (measured) => {

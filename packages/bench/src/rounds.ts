@@ -49,39 +49,60 @@ export const measure = (
 ): Effect.Effect<ReadonlyArray<Figures>> => Effect.map(measureAll(contestants, rounds), ({ cpu }) => cpu)
 
 /** What operations cost, how many are done in a second, and how long they take. */
-export const measureAll = (
-  contestants: ReadonlyArray<Contestant>,
-  { operations, rounds, warmUp }: Rounds
-): Effect.Effect<Measured> =>
+export const measureAll = (contestants: ReadonlyArray<Contestant>, rounds: Rounds): Effect.Effect<Measured> =>
+  Effect.map(interleaved(contestants, rounds, turn), (turns) => {
+    const figures = (of: (turn: Turn) => number | undefined): ReadonlyArray<Figures> =>
+      turns.map(({ name, perRound }) => ({ name, perRound: perRound.map(of).filter((one) => one !== undefined) }))
+    const told = (figures: ReadonlyArray<Figures>) => figures.filter(({ perRound }) => perRound.length > 0)
+    return {
+      cpu: figures(({ cpu }) => cpu),
+      perSecond: figures(({ perSecond }) => perSecond),
+      p50: told(figures(({ latency }) => latency?.p50)),
+      p99: told(figures(({ latency }) => latency?.p99))
+    }
+  })
+
+interface Turn {
+  readonly cpu: number
+  readonly perSecond: number
+  readonly latency: Latency | undefined
+}
+
+const turn = (contestant: Contestant, operations: number): Effect.Effect<Turn> =>
   Effect.gen(function* () {
-    const noFigures = () => contestants.map(({ name }) => ({ name, perRound: [] as Array<number> }))
-    const cpu = noFigures()
-    const perSecond = noFigures()
-    const p50 = noFigures()
-    const p99 = noFigures()
+    contestant.latency?.()
+    const since = performance.now()
+    const before = process.cpuUsage()
+    yield* contestant.run(operations)
+    const { system, user } = process.cpuUsage(before)
+    const seconds = (performance.now() - since) / 1000
+    return {
+      cpu: (user + system) / operations,
+      perSecond: operations / seconds,
+      latency: contestant.latency?.()
+    }
+  })
+
+/** Everybody warms up; then everybody has one turn in each round, and what it showed is told by contestant. */
+export const interleaved = <A>(
+  contestants: ReadonlyArray<Contestant>,
+  { operations, rounds, warmUp }: Rounds,
+  turn: (contestant: Contestant, operations: number) => Effect.Effect<A>
+): Effect.Effect<ReadonlyArray<{ readonly name: string; readonly perRound: ReadonlyArray<A> }>> =>
+  Effect.gen(function* () {
+    const turns = contestants.map(({ name }) => ({ name, perRound: [] as Array<A> }))
     for (const { prepare = Effect.void, run } of contestants) yield* Effect.zipRight(prepare, run(warmUp))
     for (let round = 0; round < rounds; round++) {
-      for (let turn = 0; turn < contestants.length; turn++) {
+      for (let place = 0; place < contestants.length; place++) {
         // Nobody always follows the same neighbour.
-        const at = (round + turn) % contestants.length
+        const at = (round + place) % contestants.length
         const contestant = contestants[at]!
         yield* contestant.prepare ?? Effect.void
         yield* tidy
-        contestant.latency?.()
-        const since = performance.now()
-        const before = process.cpuUsage()
-        yield* contestant.run(operations)
-        const { system, user } = process.cpuUsage(before)
-        cpu[at]!.perRound.push((user + system) / operations)
-        perSecond[at]!.perRound.push(operations / ((performance.now() - since) / 1000))
-        const latency = contestant.latency?.()
-        if (latency === undefined) continue
-        p50[at]!.perRound.push(latency.p50)
-        p99[at]!.perRound.push(latency.p99)
+        turns[at]!.perRound.push(yield* turn(contestant, operations))
       }
     }
-    const told = (figures: ReadonlyArray<Figures>) => figures.filter(({ perRound }) => perRound.length > 0)
-    return { cpu, perSecond, p50: told(p50), p99: told(p99) }
+    return turns
   })
 
 /** Nobody pays for the garbage of the turn before. Not a full collection: it throws optimised code away. */

@@ -6,6 +6,7 @@ import { race } from "../lineup.js"
 import { type Effort, type Measure, rounds } from "../Measure.js"
 import * as Peers from "../peers/index.js"
 import * as Report from "../Report.js"
+import type { Measured } from "../rounds.js"
 import * as Server from "../server.js"
 import type { Text } from "../Work.js"
 
@@ -16,13 +17,25 @@ const work: Text = { _tag: "Text", path: answer.path, expected: answer.text }
 const few: ReadonlyArray<Peers.PeerName> = ["bare socket", "undici dispatch", "undici.request", "hotaru", "layerUndici"]
 const all = Peers.names.filter((name) => name !== "hotaru, forEachChunk")
 
-const level = (origin: string, effort: Effort, together: number, traced: boolean) =>
+interface Level {
+  readonly title: string
+  readonly together: number
+  readonly traced: boolean
+}
+
+/** All peers at one level, as a table. */
+export const level = (
+  origin: string,
+  effort: Effort,
+  { title, together, traced }: Level
+): Effect.Effect<Measured, never, Report.Report> =>
   Effect.scoped(
     Effect.gen(function* () {
       const peers = yield* Peers.make({ origin, connections: together }, effort.quick && together !== 50 ? few : all)
       const measured = yield* Effect.withTracerEnabled(race(peers, work, together, rounds(effort, 10_000)), traced)
+      const where = `${together} at a time on as many connections, tracing ${traced ? "on" : "off"}`
       yield* Report.table({
-        title: `Small GET, ${together} at a time on as many connections, tracing ${traced ? "on" : "off"}: CPU per request`,
+        title: `${title}, ${where}: CPU per request`,
         unit: "µs",
         figures: measured.cpu,
         references: Peers.references,
@@ -38,11 +51,12 @@ const level = (origin: string, effort: Effort, together: number, traced: boolean
 
 export const small: Measure = Effect.fnUntraced(function* (effort) {
   const { origin } = yield* Server.start()
-  const alone = yield* level(origin, effort, 1, false)
-  yield* level(origin, effort, 10, false)
-  const traced = yield* level(origin, effort, 50, true)
-  const untraced = yield* level(origin, effort, 50, false)
-  const many = yield* level(origin, effort, 500, false)
+  const at = (together: number, traced = false) => level(origin, effort, { title: "Small GET", together, traced })
+  const alone = yield* at(1)
+  yield* at(10)
+  const traced = yield* at(50, true)
+  const untraced = yield* at(50)
+  const many = yield* at(500)
   const on = "small GET, tracing on, CPU"
   const off = "small GET, tracing off, CPU"
   return [
