@@ -12,6 +12,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Combined from "./internal/egressCombined.js"
 import { compile } from "./internal/egressRules.js"
 import { whyNotPublic } from "./internal/publicInternet.js"
@@ -246,6 +247,17 @@ export const all: (...policies: ReadonlyArray<EgressPolicyShape>) => EgressPolic
 export const any: (...policies: ReadonlyArray<EgressPolicyShape>) => EgressPolicyShape = Combined.any
 
 /**
+ * How many addresses were denied, with the policy's label as the tag `policy`.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const deniedAddresses: Metric.Metric.Counter<number> = Metric.counter("hotaru_egress_denied", {
+  description: "Addresses that an egress policy did not let be dialled",
+  incremental: true
+})
+
+/**
  * The policy of the connectors that are built where it is provided and are given none as an option;
  * {@link unrestricted} by default.
  *
@@ -276,5 +288,7 @@ export const guard: {
 } = dual(
   2,
   <A, E, R>(self: Layer.Layer<A, E, R>, policy: EgressPolicyShape): Layer.Layer<A, E, R> =>
-    Layer.fresh(Layer.provide(self, Layer.succeed(EgressPolicy, policy)))
+    // Fresh, or it would be the layer that somebody else has built; suspended, because a fresh layer alone is built anew
+    // wherever it is provided.
+    Layer.suspend(() => Layer.fresh(Layer.provide(self, Layer.succeed(EgressPolicy, policy))))
 )

@@ -10,12 +10,7 @@ import * as FiberId from "effect/FiberId"
 import * as FiberSet from "effect/FiberSet"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
-import type { Destination, EgressPolicyShape, Verdict } from "../EgressPolicy.js"
-
-const deniedAddresses = Metric.counter("hotaru_egress_denied", {
-  description: "Addresses that an egress policy did not let be dialled, by policy",
-  incremental: true
-})
+import { type Destination, deniedAddresses, type EgressPolicyShape, type Verdict } from "../EgressPolicy.js"
 
 /** Told whether the destination is denied; undefined: it may be dialled. */
 type Told = (denial: EgressDenial | undefined) => void

@@ -139,9 +139,9 @@ const isName = (path: string): boolean => path.startsWith("\0") || path.startsWi
 const plainly = (path: string): string => (isName(path) ? path : Path.resolve(path))
 
 const pathMatcher = (pattern: string, field: string): ((path: string) => boolean) => {
-  const isBelow = typeof pattern === "string" && pattern.length > 1 && pattern.endsWith("/")
-  const bare = isBelow ? pattern.slice(0, -1) : pattern
-  if (typeof pattern !== "string" || bare === "" || (pattern !== "/" && plainly(bare) !== bare))
+  const isBelow = typeof pattern === "string" && pattern.endsWith("/")
+  const bare = isBelow && pattern !== "/" ? pattern.slice(0, -1) : pattern
+  if (typeof pattern !== "string" || bare === "" || plainly(bare) !== bare)
     throw refused(field, pattern, "an absolute path without . or .. in it")
   return isBelow ? (path) => path.startsWith(pattern) : (path) => path === pattern
 }

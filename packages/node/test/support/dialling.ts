@@ -40,6 +40,17 @@ export const refusal = (
     Effect.orDieWith(({ facts }) => new Error(`the dial succeeded: ${JSON.stringify(facts)}`))
   )
 
+/** The policy's denial of a dial; any other end is a defect of the test. */
+export const denial = (
+  connector: Connector.ConnectorShape,
+  key: ConnectionKey.ConnectionKey
+): Effect.Effect<PoolError.EgressDenied> =>
+  Effect.scoped(connector.connect(key)).pipe(
+    Effect.catchTag("ConnectError", Effect.die),
+    Effect.flip,
+    Effect.orDieWith(({ facts }) => new Error(`the dial succeeded: ${JSON.stringify(facts)}`))
+  )
+
 /** Timers that run out when the test says so. */
 export const heldTimers = () => {
   const armed = new Map<() => void, number>()
@@ -64,12 +75,12 @@ export const heldTimers = () => {
 /** What `NodeConnector.make` makes, with timers of the test's own. */
 export const dialling = (
   options: NodeConnector.NodeConnectorOptions & { readonly resolver: Resolver.ResolverShape },
-  later: Later
+  later: Later,
+  now: () => number = () => performance.now()
 ): Effect.Effect<Connector.ConnectorShape, never, Scope.Scope> =>
   Effect.gen(function* () {
     const start = yield* starter(options.resolver)
     const guard = options.egress === undefined ? undefined : yield* guarding(options.egress)
-    const now = () => performance.now()
     const { identity, ...settings } = settingsOf(options)
     const dialler = {
       ...settings,
