@@ -12,6 +12,7 @@ import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import { ConnectionPool } from "@hotaru/pool/ConnectionPool"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -48,10 +49,15 @@ export const makeWith = (
   Effect.map(Effect.zip(ConnectionPool, Effect.runtime<never>()), ([pool, runtime]) => {
     const executor = new Executor(pool, new internalSafety.Safety(options?.safety ?? {}), runtime)
     return HttpClient.makeWith(
-      (request: Effect.Effect<HttpClientRequest.HttpClientRequest>) => Effect.flatMap(request, executor.execute),
+      (request: Effect.Effect<HttpClientRequest.HttpClientRequest>) =>
+        // As it is unless somebody maps requests; one step of the fiber less.
+        isSuccess(request) ? executor.execute(request.value) : Effect.flatMap(request, executor.execute),
       Effect.succeed as HttpClient.HttpClient.Preprocess<never, never>
     )
   })
+
+const isSuccess = <A>(effect: Effect.Effect<A>): effect is Exit.Success<A, never> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect)
 
 /**
  * A client on the pool in the context.

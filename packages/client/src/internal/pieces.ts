@@ -26,7 +26,9 @@ export class Pieces {
   /** Bytes that stay as they are. */
   add(bytes: Uint8Array): void {
     this.seal()
-    this.list.push(bytes)
+    // Most bodies are of one piece; an array that grows takes room for sixteen more.
+    if (this.list.length === 0) this.list = [bytes]
+    else this.list.push(bytes)
   }
 
   /** Copies a small piece that follows a small one. Answers false if it is none. */

@@ -54,15 +54,21 @@ export const encodeHead = (head: RequestHead): string | RequestHeadError => {
     fields += `${name}: ${value}\r\n`
   }
   const hostValue = host ?? head.host
-  const badHost = firstOther(hostValue, HOST)
-  if (badHost !== -1) return refuse("host", "This may not be in a host", hostValue, badHost)
-  if (!isHost(hostValue)) return error("host", "This is no host with an optional port")
+  if (hostValue !== lastHost) {
+    const badHost = firstOther(hostValue, HOST)
+    if (badHost !== -1) return refuse("host", "This may not be in a host", hostValue, badHost)
+    if (!isHost(hostValue)) return error("host", "This is no host with an optional port")
+    lastHost = hostValue
+  }
   return `${method} ${target} HTTP/1.1\r\nHost: ${hostValue}\r\n${fields}${framingField(framing, declared)}${connectionField(
     connection,
     head.close,
     te
   )}\r\n`
 }
+
+/** Requests to one host follow each other: the last one that was found to be right. */
+let lastHost: string | undefined
 
 /** The names that mean something here; by length first, so that other names cost one look. */
 const special = (name: string): "host" | "content-length" | "connection" | "te" | "forbidden" | undefined => {

@@ -208,7 +208,8 @@ export class Interpreter implements LeaseOwner, DialOwner {
         }
       }
     } finally {
-      this.commands.length = 0
+      // Not by its length: that would let go of the array's memory, which the next round would allocate again.
+      while (this.commands.length > 0) this.commands.pop()
       this.executing = false
     }
     this.watchers.wake()

@@ -14,6 +14,7 @@ export class Watchers {
 
   /** All look again. */
   wake(): void {
-    for (const watcher of this.all) watcher()
+    // Asked after every lease, of hardly ever anybody.
+    if (this.all.size > 0) for (const watcher of this.all) watcher()
   }
 }
