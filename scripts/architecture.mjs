@@ -21,11 +21,12 @@ const arrows = {
   testing: { packages: ["effect"], hotaru: ["pool", "http1"], node: false },
   demo: null,
   bench: null,
-  simulation: null
+  simulation: null,
+  fuzz: null
 }
 
-/** Tests run on Node.js, but only these may open a real socket. */
-const socketPackages = ["node", "demo", "bench"]
+/** Tests run on Node.js, but only these may use its clients and sockets. */
+const socketPackages = ["node", "demo", "bench", "fuzz"]
 const socketModules = ["net", "tls", "http", "https", "http2", "dgram", "dns", "dns/promises"]
 
 /** Globals that hide time, chance or the platform behind another name than the linter looks for. */

@@ -1,0 +1,64 @@
+/** Where llhttp judges otherwise than the codec whether the connection may be used again. */
+import type { Changed, Difference, Found } from "../Difference.js"
+import { valuesIn } from "../Difference.js"
+
+const keptAlike = ({ ours, theirs }: Found): Changed => ({ theirs: { ...theirs, keep: ours.keep } })
+
+const tabs = /(\n(?:proxy-)?connection:[^\n]*)\t/i
+
+export const connections: ReadonlyArray<Difference> = [
+  {
+    name: "HEAD without a length keeps the connection",
+    reason: "An answer to HEAD ends with its head, so its end is known without a length; llhttp waits for the close.",
+    source: "RFC 9112 section 6.3 rule 1",
+    applies: ({ given, ours, theirs }) =>
+      given.method === "HEAD" &&
+      ours.keep === true &&
+      theirs.keep === false &&
+      ours.head !== undefined &&
+      valuesIn(ours.head, "content-length").length === 0 &&
+      valuesIn(ours.head, "transfer-encoding").length === 0,
+    without: keptAlike
+  },
+  {
+    name: "Proxy-Connection: close",
+    reason: "No standard has this field, and no proxy is asked; a server that means to close closes.",
+    source: "RFC 9112 appendix C.2.2",
+    applies: ({ ours, theirs }) =>
+      ours.keep === true &&
+      theirs.keep === false &&
+      ours.head !== undefined &&
+      valuesIn(ours.head, "proxy-connection").some((value) => /close/i.test(value)),
+    without: keptAlike
+  },
+  {
+    name: "Proxy-Connection: keep-alive in HTTP/1.0",
+    reason: "No standard has this field: what it says keeps nothing open.",
+    source: "RFC 9112 appendix C.2.2",
+    applies: ({ ours, theirs }) =>
+      ours.keep === false &&
+      theirs.keep === true &&
+      ours.head?.version === "1.0" &&
+      valuesIn(ours.head, "connection").every((value) => !/keep-alive/i.test(value)) &&
+      valuesIn(ours.head, "proxy-connection").some((value) => /keep-alive/i.test(value)),
+    without: keptAlike
+  },
+  {
+    name: "keep-alive and close in HTTP/1.0",
+    reason: "Close is looked at first, in every version; llhttp lets keep-alive win in HTTP/1.0.",
+    source: "RFC 9112 section 9.3",
+    applies: ({ ours, theirs }) =>
+      ours.keep === false &&
+      theirs.keep === true &&
+      ours.head?.version === "1.0" &&
+      /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(valuesIn(ours.head, "connection").join(",")),
+    without: keptAlike
+  },
+  {
+    name: "a tab behind an option of Connection",
+    reason: "Blanks around the items of a list are SP and HTAB; llhttp does not know an option with a tab behind it.",
+    source: "RFC 9110 section 5.6.1",
+    applies: ({ given, ours }) => ours.head !== undefined && tabs.test(given.bytes),
+    without: ({ given }) => ({ given: { ...given, bytes: given.bytes.replace(tabs, "$1 ") }, reread: "both" })
+  }
+]

@@ -1,0 +1,45 @@
+/** Reports as text. */
+import * as Case from "./Case.js"
+import type { Difference } from "./Difference.js"
+import { batchSize, type Failure } from "./Fuzz.js"
+import * as Readers from "./Readers.js"
+import type { Tally } from "./Tally.js"
+
+export const everyDifference: ReadonlyArray<Difference> = [
+  ...Readers.differences,
+  ...Readers.clientsOfAPart.flatMap(({ differences }) => differences)
+]
+
+export const failed = ({ given, problem, readers, seed, shrinks }: Failure): string =>
+  [
+    `Seed ${seed}: ${readers} differ, and no difference on the list says why.`,
+    `The smallest such case, after ${shrinks} steps: ${Case.show(given)}`,
+    problem,
+    `Play it again: npm run fuzz -- --seed ${seed} --cases ${batchSize}`,
+    ""
+  ].join("\n")
+
+const counts = (counted: ReadonlyMap<string, number>): string =>
+  [...counted]
+    .sort(([, left], [, right]) => right - left)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(", ")
+
+export const summary = (tally: Tally, failures: number, seconds: number): string => {
+  const unseen = everyDifference.filter(({ name }) => !tally.differences.has(name)).map(({ name }) => name)
+  return [
+    `Outcomes (codec/Node's parser): ${counts(tally.outcomes)}.`,
+    `Through whole clients: ${counts(tally.clients)}.`,
+    `Differences that are on the list: ${counts(tally.differences)}.`,
+    ...(unseen.length === 0 ? [] : [`Not met: ${unseen.join(", ")}.`]),
+    `${tally.cases} cases in ${seconds.toFixed(1)} s (${Math.round(tally.cases / seconds)} a second): ${failures} unexplained differences.`
+  ].join("\n")
+}
+
+/** The list, as a table in Markdown. */
+export const list = (): string =>
+  [
+    "| Difference | Why | Source |",
+    "| --- | --- | --- |",
+    ...everyDifference.map(({ name, reason, source }) => `| ${name} | ${reason} | ${source} |`)
+  ].join("\n")

@@ -1,0 +1,119 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Case } from "../src/Case.js"
+import * as Fuzz from "../src/Fuzz.js"
+import * as Readers from "../src/Readers.js"
+import type { Reading } from "../src/Reading.js"
+import * as Reporting from "../src/reporting.js"
+import { Tally } from "../src/Tally.js"
+
+describe("a batch of cases", () => {
+  it("shows no difference that is not on the list, and tries enough to say so", () => {
+    const tally = new Tally()
+    assert.isUndefined(Fuzz.parsers(1, 5000, tally))
+    assert.strictEqual(tally.cases, 5000)
+    // A fifth of the cases at least is read to its end by both, and a tenth is refused by both.
+    assert.isAbove(tally.outcomes.get("complete/complete") ?? 0, 1000)
+    assert.isAbove(tally.outcomes.get("refused/refused") ?? 0, 500)
+    assert.isAbove(tally.outcomes.get("waiting/waiting") ?? 0, 200)
+    assert.isAbove(tally.differences.size, 20)
+  })
+
+  it("goes through whole clients alike", async () => {
+    const tally = new Tally()
+    assert.deepStrictEqual(await Fuzz.wholeClients(1, 150, tally), [])
+    assert.deepStrictEqual([...tally.clients.keys()], ["node:http", "undici"])
+  })
+
+  it("is the same each time, by its seed", () => {
+    const outcomes = (seed: number) => {
+      const tally = new Tally()
+      Fuzz.parsers(seed, 300, tally)
+      return [...tally.outcomes, ...tally.differences]
+    }
+    assert.deepStrictEqual(outcomes(7), outcomes(7))
+    assert.notDeepEqual(outcomes(7), outcomes(8))
+  })
+})
+
+/** A codec with a fault, which the fuzzer has to find. */
+const faults: ReadonlyArray<readonly [what: string, fault: (reading: Reading, given: Case) => Reading]> = [
+  ["loses the last byte of some bodies", (reading) => ({ ...reading, body: reading.body.replace(/world$/, "worl") })],
+  [
+    "takes an answer that it should refuse",
+    (reading) =>
+      reading.refusal?.why.includes("0x0A in a field's value")
+        ? { ...reading, open: "complete", closed: "complete" }
+        : reading
+  ],
+  [
+    "refuses an answer that it should take",
+    (reading, { bytes }) =>
+      bytes.includes("ETag") && reading.head !== undefined
+        ? {
+            ...reading,
+            open: "refused",
+            closed: "refused",
+            refusal: { at: bytes.indexOf("ETag"), code: "MalformedHeader", why: "a fault" }
+          }
+        : reading
+  ],
+  [
+    "sees an end one byte late",
+    (reading) => (reading.end === undefined ? reading : { ...reading, end: reading.end + 1 })
+  ],
+  ["keeps a connection that ends", (reading) => (reading.keep === false ? { ...reading, keep: true } : reading)],
+  ["forgets trailers", (reading) => ({ ...reading, trailers: [] })],
+  ["forgets interim answers", (reading) => ({ ...reading, interim: [] })],
+  [
+    "lower-cases names",
+    (reading) =>
+      reading.head === undefined
+        ? reading
+        : {
+            ...reading,
+            head: { ...reading.head, rawHeaders: reading.head.rawHeaders.map((text) => text.toLowerCase()) }
+          }
+  ]
+]
+
+describe("a codec that", () => {
+  for (const [what, fault] of faults) {
+    it(`${what} is found, with a case that shows it`, () => {
+      const failure = Fuzz.parsers(1, 5000, new Tally(), {
+        ...Readers.standard,
+        ours: (given) => fault(Readers.standard.ours(given), given)
+      })
+      assert.isDefined(failure)
+      const report = Reporting.failed(failure!)
+      assert.include(report, "Seed 1: codec and Node's parser differ")
+      assert.include(report, "npm run fuzz -- --seed 1")
+      assert.include(report, "bytes: ")
+    })
+  }
+
+  it("throws is found as well", () => {
+    const failure = Fuzz.parsers(1, 100, new Tally(), {
+      ...Readers.standard,
+      ours: () => {
+        throw new TypeError("a fault")
+      }
+    })
+    assert.include(failure?.problem, "TypeError: a fault")
+  })
+})
+
+describe("the report", () => {
+  it("says which differences were not met", () => {
+    const tally = new Tally()
+    Fuzz.parsers(1, 10, tally)
+    assert.include(Reporting.summary(tally, 0, 1), "Not met: ")
+    assert.include(Reporting.summary(tally, 0, 1), "10 cases in 1.0 s (10 a second): 0 unexplained differences.")
+  })
+
+  it("lists every difference with its reason and its source", () => {
+    const list = Reporting.list()
+    for (const { name, reason, source } of Reporting.everyDifference) {
+      assert.include(list, `| ${name} | ${reason} | ${source} |`)
+    }
+  })
+})
