@@ -10,7 +10,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Internal from "./internal/tlsIdentity.js"
 
 /**
- * PEM text, or PEM or DER bytes.
+ * PEM text, or PEM or DER bytes. In PEM there may be several certificates; a key in DER is in PKCS #8.
  *
  * @since 0.1.0
  * @category models

@@ -257,9 +257,12 @@ describe("options that make no sense", () => {
     ["connector.tls.ca", { tls: { ca: [] } }],
     ["connector.tls.key", { tls: { cert: "-----BEGIN CERTIFICATE-----" } }],
     ["connector.tls.cert", { tls: { key: "-----BEGIN PRIVATE KEY-----" } }],
-    ["connector.tls", { tls: { cert: "no certificate", key: "no key" } }],
+    ["connector.tls.cert", { tls: { cert: "no certificate", key: "no key" } }],
+    ["connector.tls.rejectUnauthorized", { tls: { rejectUnauthorized: 0 as never } }],
     ["connector.tls", { tls: { minVersion: "TLSv9" as never } }],
     ["connector.tls", { tls: { ciphers: "NO-SUCH-CIPHER" } }],
+    ["connector.tls.servername", { tls: { servername: "." } }],
+    ["connector.tls.servername", { tls: { servername: "http://server.test/" } }],
     ["connector.tls.ALPNProtocols", { tls: { ALPNProtocols: [""] } }]
   ]
   it.effect.each(refused)("fail the layer's build, naming %s", ([field, options]) =>

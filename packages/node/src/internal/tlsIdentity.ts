@@ -4,43 +4,71 @@
 
 import * as Fs from "node:fs"
 import * as Tls from "node:tls"
-import type { TlsIdentity } from "@hotaru/pool/ConnectionKey"
+import * as ConnectionKey from "@hotaru/pool/ConnectionKey"
 import { InvalidPoolConfig } from "@hotaru/pool/PoolError"
+import * as Inspectable from "effect/Inspectable"
 import * as Redacted from "effect/Redacted"
 import type { Material, TlsOptions } from "../NodeTls.js"
+import { certificatesIn, keyIn } from "./tlsMaterial.js"
 import { TlsSessions } from "./tlsSessions.js"
 
 /**
  * One secure context per identity: making one takes 0.2 ms, and 30 ms with roots of one's own, which no dial should pay.
+ *
+ * Context and sessions hold secrets, and nothing that prints an object can see a private field.
  */
-export class NodeTlsIdentity implements TlsIdentity {
-  readonly sessions = new TlsSessions()
+export class NodeTlsIdentity extends Inspectable.Class implements ConnectionKey.TlsIdentity {
+  readonly #context: Tls.SecureContext
+  readonly #sessions = new TlsSessions()
   /** Whether it was said in the log that nothing is verified. */
   warned = false
 
   constructor(
     readonly label: string,
-    readonly context: Tls.SecureContext,
+    context: Tls.SecureContext,
     readonly servername: string | undefined,
     readonly verifies: boolean,
     readonly alpn: ReadonlyArray<string>
-  ) {}
+  ) {
+    super()
+    this.#context = context
+  }
+
+  get context(): Tls.SecureContext {
+    return this.#context
+  }
+
+  get sessions(): TlsSessions {
+    return this.#sessions
+  }
+
+  toJSON(): unknown {
+    return { _id: "@hotaru/node/TlsIdentity", label: this.label, verifies: this.verifies }
+  }
 }
 
-export const isNodeTlsIdentity = (identity: TlsIdentity | TlsOptions | undefined): identity is NodeTlsIdentity =>
-  identity instanceof NodeTlsIdentity
+export const isNodeTlsIdentity = (
+  identity: ConnectionKey.TlsIdentity | TlsOptions | undefined
+): identity is NodeTlsIdentity => identity instanceof NodeTlsIdentity
 
 export const make = (options: TlsOptions = {}): NodeTlsIdentity => {
   check(options)
   const roots = trusted(options)
+  const passphrase = options.passphrase === undefined ? undefined : revealed(options.passphrase)
+  if (passphrase !== undefined && typeof passphrase !== "string")
+    refuse("passphrase", `of type ${typeof passphrase}`, "text")
+  const cert = options.cert === undefined ? undefined : certificatesIn("cert", options.cert, refuse)
+  const key = options.key === undefined ? undefined : keyIn("key", revealed(options.key), passphrase, refuse)
+  const pfx = options.pfx === undefined ? undefined : revealed(options.pfx)
+  if (pfx !== undefined && !(pfx instanceof Uint8Array)) refuse("pfx", `of type ${typeof pfx}`, "bytes")
   let context: Tls.SecureContext
   try {
     context = Tls.createSecureContext({
       ...(roots === undefined ? {} : { ca: roots }),
-      ...given("cert", options.cert === undefined ? undefined : bytes(options.cert)),
-      ...given("key", options.key === undefined ? undefined : bytes(revealed(options.key))),
-      ...given("pfx", options.pfx === undefined ? undefined : bytes(revealed(options.pfx))),
-      ...given("passphrase", options.passphrase === undefined ? undefined : revealed(options.passphrase)),
+      ...given("cert", cert),
+      ...given("key", key),
+      ...given("pfx", pfx === undefined ? undefined : Buffer.from(pfx.buffer, pfx.byteOffset, pfx.byteLength)),
+      ...given("passphrase", passphrase),
       ...given("minVersion", options.minVersion),
       ...given("maxVersion", options.maxVersion),
       ...given("ciphers", options.ciphers)
@@ -49,7 +77,7 @@ export const make = (options: TlsOptions = {}): NodeTlsIdentity => {
     throw refused("tls", reasonOf(cause), "certificates, keys and versions that OpenSSL accepts")
   }
   const verifies = options.rejectUnauthorized ?? process.env["NODE_TLS_REJECT_UNAUTHORIZED"] !== "0"
-  const servername = options.servername === undefined ? undefined : withoutDot(options.servername)
+  const servername = options.servername === undefined ? undefined : nameOf(options.servername)
   return new NodeTlsIdentity(
     options.label ?? labelOf(options, verifies),
     context,
@@ -57,6 +85,17 @@ export const make = (options: TlsOptions = {}): NodeTlsIdentity => {
     verifies,
     options.ALPNProtocols ?? ["http/1.1"]
   )
+}
+
+/** As keys have hosts: certificates know names in their ASCII form only (RFC 9525 section 2). */
+const nameOf = (servername: string): string => {
+  try {
+    const name = withoutDot(ConnectionKey.make({ host: servername, port: 1, useTls: true }).host)
+    if (name !== "") return name
+  } catch {
+    // What is no host is refused below, under its own name.
+  }
+  return refuse("servername", servername, "a host name")
 }
 
 /** A trailing dot belongs to the look-up; certificates and SNI know no such names (RFC 6066 section 3). */
@@ -68,17 +107,17 @@ const given = <K extends string, A>(name: K, value: A | undefined): { readonly [
 const revealed = <A>(value: A | Redacted.Redacted<A>): A =>
   Redacted.isRedacted(value) ? Redacted.value(value as Redacted.Redacted<A>) : value
 
-const bytes = <A extends Material>(material: A): string | Buffer =>
-  typeof material === "string" ? material : Buffer.from(material.buffer, material.byteOffset, material.byteLength)
-
-const listOf = (material: Material | ReadonlyArray<Material>): ReadonlyArray<Material> =>
-  typeof material === "string" || material instanceof Uint8Array ? [material] : material
+const rootsIn = (field: string, material: Material | ReadonlyArray<Material>): Array<string> => {
+  const list = Array.isArray(material) ? (material as ReadonlyArray<Material>) : [material as Material]
+  if (list.length === 0) refuse(field, "an empty list", "at least one certificate")
+  return list.map((each) => certificatesIn(field, each, refuse))
+}
 
 /** Undefined: Node's own store, which holds `NODE_EXTRA_CA_CERTS` and is shared by all contexts. */
-const trusted = (options: TlsOptions): Array<string | Buffer> | undefined => {
-  if (options.ca !== undefined) return listOf(options.ca).map(bytes)
+const trusted = (options: TlsOptions): Array<string> | undefined => {
+  if (options.ca !== undefined) return rootsIn("ca", options.ca)
   if (options.extraCa === undefined) return undefined
-  return [...usual(), ...listOf(options.extraCa).map(bytes)]
+  return [...usual(), ...rootsIn("extraCa", options.extraCa)]
 }
 
 /** Naming any root of one's own makes Node forget its default ones, so they are named too. */
@@ -95,9 +134,6 @@ const usual = (): ReadonlyArray<string> => {
 }
 
 const check = (options: TlsOptions): void => {
-  const refuse = (field: string, value: unknown, expected: string) => {
-    throw refused(`tls.${field}`, value, expected)
-  }
   if (options.ca !== undefined && options.extraCa !== undefined)
     refuse("extraCa", "given", "left out where ca is given, which replaces all roots")
   if (options.pfx !== undefined && (options.cert !== undefined || options.key !== undefined)) {
@@ -110,24 +146,16 @@ const check = (options: TlsOptions): void => {
       "given: a client certificate is a pair of cert and key"
     )
   }
-  if (options.servername !== undefined && withoutDot(options.servername) === "")
-    refuse("servername", options.servername, "a host name")
+  const { rejectUnauthorized } = options
+  if (rejectUnauthorized !== undefined && typeof rejectUnauthorized !== "boolean")
+    refuse("rejectUnauthorized", rejectUnauthorized, "true or false")
   for (const protocol of options.ALPNProtocols ?? []) {
     if (protocol.length < 1 || protocol.length > 255) refuse("ALPNProtocols", protocol, "names of 1 to 255 characters")
   }
-  for (const [field, roots] of [
-    ["ca", options.ca],
-    ["extraCa", options.extraCa]
-  ] as const) {
-    if (roots === undefined) continue
-    const list = listOf(roots)
-    if (list.length === 0) refuse(field, "an empty list", "at least one certificate")
-    // OpenSSL skips what it cannot read, and every connection fails later.
-    for (const root of list) {
-      if (typeof root === "string" && !root.includes("-----BEGIN "))
-        refuse(field, "text without a certificate", "certificates in PEM")
-    }
-  }
+}
+
+const refuse = (field: string, value: unknown, expected: string): never => {
+  throw refused(`tls.${field}`, value, expected)
 }
 
 const refused = (field: string, value: unknown, expected: string) =>

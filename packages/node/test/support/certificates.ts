@@ -12,9 +12,14 @@ export interface Certificates {
   /** For localhost, server.test, 127.0.0.1 and ::1. */
   readonly server: Pair
   readonly expired: Pair
-  /** For elsewhere.test only. */
+  /** For elsewhere.test only, whatever its common name says. */
   readonly otherHost: Pair
   readonly client: Pair
+  readonly otherClient: Pair
+  /** For bücher.test, and for any one name below wild.test. */
+  readonly names: Pair
+  /** Names server.test by its common name, and has no alternative names. */
+  readonly commonName: Pair
   /** For localhost, signed by itself. */
   readonly selfSigned: Pair
   /** For localhost, signed by an authority that nobody trusts. */
@@ -60,8 +65,11 @@ const makeAll = async (): Promise<Certificates> => {
     ca,
     server: await issue("server.test", ca, here),
     expired: await issue("server.test", ca, here, { from: -30, to: -1 }),
-    otherHost: await issue("elsewhere.test", ca, ["elsewhere.test"]),
+    otherHost: await issue("server.test", ca, ["elsewhere.test"]),
     client: await issue("a client", ca, []),
+    otherClient: await issue("another client", ca, []),
+    names: await issue("names", ca, ["xn--bcher-kva.test", "*.wild.test"]),
+    commonName: await issue("server.test", ca, []),
     selfSigned: await issue("localhost", undefined, here),
     stranger: await issue("localhost", nobody, here)
   }
