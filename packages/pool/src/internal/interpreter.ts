@@ -95,6 +95,14 @@ export class Interpreter implements LeaseOwner, DialOwner {
     return pending
   }
 
+  /** Whether a request made in this very step is granted in it. */
+  liesReady(key: ConnectionKey): boolean {
+    const now = this.time.now()
+    const host = this.hosts.find(key)
+    // Within a callback of the pool nothing is granted before it has returned.
+    return host !== undefined && !this.executing && Leasing.liesReady(this.state, host, now)
+  }
+
   cancel(pending: PendingRequest): boolean {
     pending.deadline?.clear()
     return this.decide((now, out) => Leasing.cancel(this.state, pending, now, out))

@@ -79,6 +79,15 @@ export const takeFree = (state: PoolState, host: HostRecord, now: number, out: C
   }
 }
 
+/** Whether a request would be granted at once, and its connection be fit to be written on. Changes nothing. */
+export const liesReady = (state: PoolState, host: HostRecord, now: number): boolean => {
+  if (state.phase !== "Open" || host.waiters.head !== undefined) return false
+  const roomy = host.roomy.head
+  if (roomy !== undefined) return roomy.connection.isOpen && now < roomy.expiresAt && !roomy.resting
+  const idle = host.settings.idleOrder === "fifo" ? host.idleList.head : host.idleList.tail
+  return idle !== undefined && staleness(idle, now) === undefined && !idle.resting
+}
+
 const enqueue = (state: PoolState, waiter: Waiter): void => {
   const line = waiter.fresh ? waiter.host.freshWaiters : waiter.host.waiters
   line.insert(waiter, (other) => other.ticket > waiter.ticket)

@@ -134,17 +134,63 @@ const giveBack = (lease: LeaseImpl, succeeded: boolean): void => {
 export const lease = (pool: Interpreter, key: ConnectionKey): Effect.Effect<Lease, AcquireError> =>
   Effect.uninterruptibleMask((restore) => take(pool, key, restore))
 
+/** A lease that ends with a scope, which may close before there is one. */
+class ScopedLease {
+  private lease: LeaseImpl | undefined = undefined
+  private closed: Exit.Exit<unknown, unknown> | undefined = undefined
+
+  readonly end = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+    this.closed = exit
+    if (this.lease !== undefined) giveBack(this.lease, exit._tag === "Success")
+    return Effect.void
+  }
+
+  hold(lease: LeaseImpl): Effect.Effect<Connection> {
+    this.lease = lease
+    if (this.closed !== undefined) this.end(this.closed)
+    return Effect.succeed(lease.connection)
+  }
+}
+
+/**
+ * Where a connection lies ready the lease is taken in one step, which nothing can interrupt, after its end was put into
+ * the scope: that needs no mask, which would cost as much as the lease.
+ */
 export const acquire = (pool: Interpreter, key: ConnectionKey): Effect.Effect<Connection, AcquireError, Scope.Scope> =>
+  Effect.withFiberRuntime<Connection, AcquireError, Scope.Scope>((fiber) => {
+    if (!pool.liesReady(key)) return acquireInLine(pool, key)
+    const scoped = new ScopedLease()
+    return Effect.flatMap(Scope.addFinalizerExit(scopeOf(fiber), scoped.end), () => {
+      const request = new FiberRequest()
+      const span = fiber.currentSpan
+      const pending = pool.request(key, request, span === undefined ? undefined : { span })
+      const { error, lease } = request
+      if (error !== undefined) return Effect.fail(error)
+      if (lease === undefined) {
+        // Others had their turn since it was looked at.
+        pending.cancel()
+        return acquireInLine(pool, key)
+      }
+      const held = scoped.hold(lease)
+      // The clock leapt in this very moment.
+      return lease.resting ? Effect.uninterruptibleMask((restore) => restInScope(pool, lease, restore, scoped)) : held
+    })
+  })
+
+const restInScope = (pool: Interpreter, lease: LeaseImpl, restore: Restore, scoped: ScopedLease) =>
+  Effect.flatMap(rest(pool, lease, restore), (rested) => scoped.hold(rested))
+
+const acquireInLine = (pool: Interpreter, key: ConnectionKey): Effect.Effect<Connection, AcquireError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     asking<Connection, never, Scope.Scope>(pool, key, restore, undefined, false, (lease, fiber) => {
-      const scope = Context.unsafeGet(fiber.currentContext as Context.Context<Scope.Scope>, Scope.Scope)
-      const giveBackAtEnd = Scope.addFinalizerExit(scope, (exit: Exit.Exit<unknown, unknown>) => {
-        giveBack(lease, exit._tag === "Success")
-        return Effect.void
-      })
-      return Effect.as(giveBackAtEnd, lease.connection)
+      const scoped = new ScopedLease()
+      const held = scoped.hold(lease)
+      return Effect.zipRight(Scope.addFinalizerExit(scopeOf(fiber), scoped.end), held)
     })
   )
+
+const scopeOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Scope.Scope =>
+  Context.unsafeGet(fiber.currentContext as Context.Context<Scope.Scope>, Scope.Scope)
 
 export const use = <A, E, R>(
   pool: Interpreter,
