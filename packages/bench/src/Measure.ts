@@ -16,5 +16,5 @@ export type Measure = (effort: Effort) => Effect.Effect<ReadonlyArray<Finding>, 
 /** Rounds of a fifth of that many operations each; far less of both if a rough answer will do. */
 export const rounds = ({ quick }: Effort, operations: number): Rounds =>
   quick
-    ? { warmUp: Math.ceil(operations / 8), operations: Math.ceil(operations / 20), rounds: 5 }
+    ? { warmUp: Math.ceil(operations / 12), operations: Math.ceil(operations / 25), rounds: 5 }
     : { warmUp: Math.ceil(operations / 2), operations: Math.ceil(operations / 5), rounds: 9 }

@@ -93,9 +93,7 @@ export const interleaved = <A>(
     const turns = contestants.map(({ name }) => ({ name, perRound: [] as Array<A> }))
     for (const { prepare = Effect.void, run } of contestants) yield* Effect.zipRight(prepare, run(warmUp))
     for (let round = 0; round < rounds; round++) {
-      for (let place = 0; place < contestants.length; place++) {
-        // Nobody always follows the same neighbour.
-        const at = (round + place) % contestants.length
+      for (const at of order(contestants.length, round)) {
         const contestant = contestants[at]!
         yield* contestant.prepare ?? Effect.void
         yield* tidy
@@ -103,6 +101,17 @@ export const interleaved = <A>(
       }
     }
     return turns
+  })
+
+/**
+ * Who has a turn when. Nobody follows the same neighbour twice in as many rounds as there are contestants, if their
+ * number is even (a Williams design), and seldom if it is odd: whoever ran before has left caches and compiled code
+ * behind, which are worth more to some than to others.
+ */
+export const order = (contestants: number, round: number): ReadonlyArray<number> =>
+  Array.from({ length: contestants }, (_, place) => {
+    const zigzag = place % 2 === 0 ? place / 2 : contestants - (place + 1) / 2
+    return (zigzag + round) % contestants
   })
 
 /** Nobody pays for the garbage of the turn before. Not a full collection: it throws optimised code away. */

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { inFibers, inPromises, inSequence } from "../src/contestants.js"
 import * as Fakes from "../src/fakes.js"
 import { Stopwatch } from "../src/latencies.js"
-import { measure, measureAll, median, named, quantile, ratio } from "../src/rounds.js"
+import { measure, measureAll, median, named, order, quantile, ratio } from "../src/rounds.js"
 import { inCallbacks } from "../src/workers.js"
 
 describe("rounds", () => {
@@ -58,6 +58,18 @@ describe("rounds", () => {
       )
     })
   )
+
+  it("everybody follows everybody else once before anybody does again", () => {
+    const contestants = 8
+    const followed = new Set<string>()
+    for (let round = 0; round < contestants; round++) {
+      const turns = order(contestants, round)
+      assert.strictEqual(new Set(turns).size, contestants)
+      for (let place = 1; place < contestants; place++) followed.add(`${turns[place]} after ${turns[place - 1]}`)
+    }
+    assert.strictEqual(followed.size, contestants * (contestants - 1))
+    assert.deepStrictEqual([...order(3, 0), ...order(3, 1)], [0, 2, 1, 1, 0, 2])
+  })
 
   it.effect("a turn's latency knows nothing of what was before", () =>
     Effect.gen(function* () {

@@ -10,6 +10,7 @@ import * as Report from "../Report.js"
 import { type Contestant, type Figures, interleaved, type Rounds, tidy } from "../rounds.js"
 import * as Server from "../server.js"
 import type { Text } from "../Work.js"
+import { all } from "./small.js"
 
 const together = 50
 const work: Text = { _tag: "Text", path: small.path, expected: small.text }
@@ -52,10 +53,10 @@ const growth = (contestant: Contestant, operations: number): Effect.Effect<Grown
 
 export const allocations: Measure = Effect.fnUntraced(function* (effort) {
   const { origin } = yield* Server.start()
-  const names = Peers.names.filter((name) => name !== "hotaru, forEachChunk")
+  const names = effort.quick ? Peers.essential : all
   const rounds: Rounds = effort.quick
-    ? { warmUp: 1_000, operations: 500, rounds: 5 }
-    : { warmUp: 5_000, operations: 2_000, rounds: 9 }
+    ? { warmUp: 800, operations: 300, rounds: 5 }
+    : { warmUp: 4_000, operations: 1_000, rounds: 5 }
 
   const run = Effect.fnUntraced(function* (traced: boolean) {
     const peers = yield* Peers.make({ origin, connections: together }, names)

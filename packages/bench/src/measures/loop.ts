@@ -42,13 +42,13 @@ const delays =
 
 export const loop: Measure = Effect.fnUntraced(function* (effort) {
   const { origin } = yield* Server.start()
-  const names = Peers.names.filter((name) => !Peers.variants.includes(name))
+  const names = effort.quick ? Peers.essential : Peers.names.filter((name) => !Peers.variants.includes(name))
   const peers = yield* Peers.make({ origin, connections: together }, names)
   const found = yield* Effect.withTracerEnabled(
     interleaved(
       contestantsOf(peers, work, together),
       { warmUp: effort.quick ? 500 : 5_000, operations: 250, rounds: effort.quick ? 5 : 7 },
-      delays(effort.quick ? 50 : 500)
+      delays(effort.quick ? 60 : 400)
     ),
     false
   )

@@ -4,8 +4,9 @@ import * as Option from "effect/Option"
 import { against } from "../findings.js"
 import type { Measure } from "../Measure.js"
 import * as Nginx from "../nginx.js"
+import * as Peers from "../peers/index.js"
 import * as Report from "../Report.js"
-import { level } from "./small.js"
+import { all, level } from "./small.js"
 
 export const nginx: Measure = Effect.fnUntraced(function* (effort) {
   const path = yield* Nginx.path
@@ -14,7 +15,12 @@ export const nginx: Measure = Effect.fnUntraced(function* (effort) {
     return []
   }
   const origin = yield* Effect.orDie(Nginx.start(path.value))
-  const { cpu } = yield* level(origin, effort, { title: "Small GET to nginx", together: 50, traced: false })
+  const { cpu } = yield* level(origin, effort, {
+    title: "Small GET to nginx",
+    together: 50,
+    traced: false,
+    which: effort.quick ? Peers.essential : all
+  })
   return [
     against(cpu, "hotaru", "layerUndici", undefined, "small GET to nginx, CPU against layerUndici"),
     against(cpu, "hotaru", "undici.request", undefined, "small GET to nginx, CPU against undici.request"),

@@ -15,13 +15,6 @@ import type { Text } from "../Work.js"
 
 const together = 50
 const work: Text = { _tag: "Text", path: small.path, expected: small.text }
-const clients: ReadonlyArray<Peers.PeerName> = [
-  "bare socket",
-  "undici dispatch",
-  "undici.request",
-  "hotaru",
-  "layerUndici"
-]
 
 /** The same contestant; each of its runs adds what the responder spent on a request of it. */
 const watched = (server: Server.Server, contestant: Contestant, spent: Array<number>): Contestant => ({
@@ -37,7 +30,7 @@ const watched = (server: Server.Server, contestant: Contestant, spent: Array<num
 
 export const responder: Measure = Effect.fnUntraced(function* (effort) {
   const server = yield* Server.start()
-  const peers = yield* Peers.make({ origin: server.origin, connections: together }, clients)
+  const peers = yield* Peers.make({ origin: server.origin, connections: together }, Peers.essential)
   const spent = new Map<string, Array<number>>()
   const contestants = contestantsOf(peers, work, together).map((contestant) => {
     const each: Array<number> = []

@@ -3,36 +3,45 @@ import * as Effect from "effect/Effect"
 import { small as answer } from "../answers.js"
 import { against } from "../findings.js"
 import { race } from "../lineup.js"
-import { type Effort, type Measure, rounds } from "../Measure.js"
+import type { Effort, Measure } from "../Measure.js"
 import * as Peers from "../peers/index.js"
 import * as Report from "../Report.js"
-import type { Measured } from "../rounds.js"
+import type { Measured, Rounds } from "../rounds.js"
 import * as Server from "../server.js"
 import type { Text } from "../Work.js"
 
 const limited = "hotaru, requestTimeout"
 const work: Text = { _tag: "Text", path: answer.path, expected: answer.text }
 
-/** Those whom the bounds speak of; at the other levels a rough answer does without the slowest. */
-const few: ReadonlyArray<Peers.PeerName> = ["bare socket", "undici dispatch", "undici.request", "hotaru", "layerUndici"]
-const all = Peers.names.filter((name) => name !== "hotaru, forEachChunk")
-
 interface Level {
   readonly title: string
   readonly together: number
   readonly traced: boolean
+  readonly which: ReadonlyArray<Peers.PeerName>
 }
 
-/** All peers at one level, as a table. */
+/** Those who differ in a body's pieces do not differ here. */
+export const all = Peers.names.filter((name) => name !== "hotaru, forEachChunk")
+
+/**
+ * Shorter than the usual: there are many peers, and some of them slow. Whoever works has several operations to do, or
+ * what is compared is how workers are started.
+ */
+const rounds = ({ quick }: Effort, together: number): Rounds =>
+  quick
+    ? { warmUp: 2_000, operations: Math.max(400, 3 * together), rounds: 5 }
+    : { warmUp: 4_000, operations: Math.max(1_500, 6 * together), rounds: 7 }
+
+/** These peers at one level, as a table. */
 export const level = (
   origin: string,
   effort: Effort,
-  { title, together, traced }: Level
+  { title, together, traced, which }: Level
 ): Effect.Effect<Measured, never, Report.Report> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const peers = yield* Peers.make({ origin, connections: together }, effort.quick && together !== 50 ? few : all)
-      const measured = yield* Effect.withTracerEnabled(race(peers, work, together, rounds(effort, 10_000)), traced)
+      const peers = yield* Peers.make({ origin, connections: together }, which)
+      const measured = yield* Effect.withTracerEnabled(race(peers, work, together, rounds(effort, together)), traced)
       const where = `${together} at a time on as many connections, tracing ${traced ? "on" : "off"}`
       yield* Report.table({
         title: `${title}, ${where}: CPU per request`,
@@ -51,11 +60,14 @@ export const level = (
 
 export const small: Measure = Effect.fnUntraced(function* (effort) {
   const { origin } = yield* Server.start()
-  const at = (together: number, traced = false) => level(origin, effort, { title: "Small GET", together, traced })
+  // A rough answer shows all of them once.
+  const which = effort.quick ? Peers.essential : all
+  const at = (together: number, traced = false) =>
+    level(origin, effort, { title: "Small GET", together, traced, which })
   const alone = yield* at(1)
   yield* at(10)
   const traced = yield* at(50, true)
-  const untraced = yield* at(50)
+  const untraced = yield* level(origin, effort, { title: "Small GET", together: 50, traced: false, which: all })
   const many = yield* at(500)
   const on = "small GET, tracing on, CPU"
   const off = "small GET, tracing off, CPU"

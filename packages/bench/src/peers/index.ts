@@ -34,6 +34,15 @@ export const names = Object.keys(peers) as ReadonlyArray<PeerName>
 /** What the others are held against. */
 export const references = ["layerUndici", "undici.request", "bare socket"] as const satisfies ReadonlyArray<PeerName>
 
+/** Those that bounds speak of: a rough answer can do without the others, who are the slowest. */
+export const essential: ReadonlyArray<PeerName> = [
+  "bare socket",
+  "undici dispatch",
+  "undici.request",
+  "hotaru",
+  "layerUndici"
+]
+
 /** Those that differ from `hotaru` only where a measure asks for it. */
 export const variants: ReadonlyArray<PeerName> = ["hotaru, requestTimeout", "hotaru, forEachChunk"]
 
