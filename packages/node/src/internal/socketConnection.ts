@@ -10,6 +10,7 @@ import type * as Net from "node:net"
 import type { Connection, ConnectionFacts, EndKind, Receiver } from "@hotaru/pool/Connection"
 import { silentReceiver } from "@hotaru/pool/Connection"
 import * as Effect from "effect/Effect"
+import { NodeInspectSymbol } from "effect/Inspectable"
 import { forgetWriteError, isWriteError, keepReadingAfterWriteError, wasReset } from "./nodeInternals.js"
 import { copyOf, mayGiveAway, nextBuffer, sharedBuffer } from "./readBuffer.js"
 import { onTurn } from "./turn.js"
@@ -142,6 +143,16 @@ export class SocketConnection implements Connection {
     this.held = undefined
     this.ending = undefined
     this.socket?.destroy()
+  }
+
+  /** What is shown of it where it is printed: its socket holds the secrets of the TLS session that it resumed. */
+  toJSON(): unknown {
+    const { bytesRead, bytesWritten, facts, id, isOpen } = this
+    return { _id: "@hotaru/node/Connection", id, isOpen, bytesRead, bytesWritten, facts }
+  }
+
+  [NodeInspectSymbol](): unknown {
+    return this.toJSON()
   }
 
   private read(length: number, buffer: Uint8Array): void {
