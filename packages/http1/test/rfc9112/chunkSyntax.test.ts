@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { body, decode, end, failure, rows, tags } from "./support.js"
+import { body, decode, end, failure, rows, tags } from "../support.js"
 
 const chunked = (rest: string, finish?: "fin" | "reset") =>
   decode({

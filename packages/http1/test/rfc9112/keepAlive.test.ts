@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Framing, KeepAlive } from "@hotaru/http1"
-import { decode, end, rows } from "./support.js"
+import { decode, end, rows } from "../support.js"
 
 const verdict = (given: Partial<KeepAlive.KeepAliveInput>): KeepAlive.KeepAlive =>
   KeepAlive.verdict({ version: 1, framing: Framing.noBody, connection: undefined, keepAlive: undefined, ...given })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Framing } from "@hotaru/http1"
-import { body, decode, end, failure, head, rows, tags } from "./support.js"
+import { body, decode, end, failure, head, rows, tags } from "../support.js"
 
 const input = (given: Partial<Framing.FramingInput>): Framing.FramingInput => ({
   method: "GET",

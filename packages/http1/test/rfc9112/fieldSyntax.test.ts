@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { decode, failure, head, rows } from "./support.js"
+import { decode, failure, head, rows } from "../support.js"
 
 const fields = (...lines: ReadonlyArray<string>) =>
   decode({ method: "HEAD", answer: rows("HTTP/1.1 200 OK", ...lines, "") })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { decode, end, failure, head, rows } from "./support.js"
+import { decode, end, failure, head, rows } from "../support.js"
 
 const noLength = rows("Content-Length: 0", "")
 
