@@ -75,7 +75,9 @@ export class Executor {
     destination: Origin.Destination,
     scope: AbortSignal | undefined
   ): Executed {
-    return Effect.flatMap(Spans.make(fiber, destination.request), (span) => {
+    // Not before the mask: a span that has begun must end.
+    return Effect.suspend(() => {
+      const span = Spans.make(fiber, destination.request)
       Spans.begin(fiber, span, destination)
       const propagated = { ...destination, request: Spans.propagate(fiber, span, destination.request) }
       return this.run(fiber, mask, propagated, scope, span)
