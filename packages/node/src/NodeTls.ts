@@ -50,7 +50,9 @@ export interface TlsOptions {
   readonly ALPNProtocols?: ReadonlyArray<string> | undefined
   /** Cipher suites in OpenSSL's notation. */
   readonly ciphers?: string | undefined
-  /** Names the identity in logs and statistics. Made up from the options otherwise. */
+  /**
+   * Names the identity in logs and statistics. Made up from the options otherwise. Where nothing is verified it says so.
+   */
   readonly label?: string | undefined
 }
 

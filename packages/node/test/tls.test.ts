@@ -2,7 +2,7 @@ import { HttpClient } from "@effect/platform"
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { NodeConnector, NodePooledHttpClient, NodeTls } from "@hotaru/node"
 import { ConnectionKey, type PoolError } from "@hotaru/pool"
-import { Effect, Equal, Logger, Queue, Redacted } from "effect"
+import { Effect, Equal, Queue, Redacted } from "effect"
 import { type Certificates, certificates } from "./support/certificates.js"
 import { names, noSocketsLeft, refusal, secure } from "./support/dialling.js"
 import { record } from "./support/recorder.js"
@@ -246,41 +246,6 @@ describe("a TLS dial that fails", () => {
         })
       )
       yield* noSocketsLeft
-    })
-  )
-})
-
-describe("verification switched off", () => {
-  const warnings = () => {
-    const lines: Array<string> = []
-    const logger = Logger.make<unknown, void>(
-      ({ logLevel, message }) => void lines.push(`${logLevel.label} ${message}`)
-    )
-    return { lines, layer: Logger.replace(Logger.defaultLogger, logger) }
-  }
-
-  it.scoped("accepts anything, says so in the facts, and warns when the connector is built", () =>
-    Effect.gen(function* () {
-      const { layer, lines } = warnings()
-      const { port } = yield* listenTls(certs.selfSigned)
-      const connector = yield* Effect.provide(connectorWith({ rejectUnauthorized: false }), layer)
-      assert.strictEqual(lines.length, 1)
-      assert.match(lines[0] ?? "", /^WARN TLS certificates are not verified/)
-      const { facts } = yield* connector.connect(secure(port))
-      assert.isFalse(facts.tls?.authorized)
-    })
-  )
-
-  it.scoped("warns once for an identity of a key", () =>
-    Effect.gen(function* () {
-      const { layer, lines } = warnings()
-      const { port } = yield* listenTls(certs.selfSigned)
-      const connector = yield* trusting
-      const tls = NodeTls.identity({ rejectUnauthorized: false })
-      assert.isFalse(NodeTls.isVerifying(tls))
-      assert.strictEqual(tls.label, "unverified")
-      yield* connector.connect(secure(port, "localhost", { tls })).pipe(Effect.repeatN(2), Effect.provide(layer))
-      assert.strictEqual(lines.length, 1)
     })
   )
 })

@@ -79,7 +79,7 @@ export const make = (options: TlsOptions = {}): NodeTlsIdentity => {
   const verifies = options.rejectUnauthorized ?? process.env["NODE_TLS_REJECT_UNAUTHORIZED"] !== "0"
   const servername = options.servername === undefined ? undefined : nameOf(options.servername)
   return new NodeTlsIdentity(
-    options.label ?? labelOf(options, verifies),
+    labelOf(options, verifies),
     context,
     servername,
     verifies,
@@ -164,7 +164,9 @@ const refused = (field: string, value: unknown, expected: string) =>
 /** OpenSSL's words name no material. */
 const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
+/** It shows in keys, and so in errors, events and statistics: nobody's label hides that nothing is verified. */
 const labelOf = (options: TlsOptions, verifies: boolean): string => {
+  if (options.label !== undefined) return verifies ? options.label : `${options.label} (unverified)`
   const parts = [
     options.servername === undefined ? "" : `for ${options.servername}`,
     options.ca === undefined ? "" : "own roots",
