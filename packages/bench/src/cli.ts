@@ -90,7 +90,9 @@ const tell = (message: Message): Effect.Effect<void> => {
 
 /** The summary. */
 export const conclude = (findings: ReadonlyArray<Finding>) =>
-  Console.log(["", "In short, and what each figure may be at most:", ...Text.summary(findings)].join("\n"))
+  findings.length === 0
+    ? Effect.void
+    : Console.log(["", "In short, and what each figure may be at most:", ...Text.summary(findings)].join("\n"))
 
 /** A failure, if a bound is missed. */
 export const judge = (findings: ReadonlyArray<Finding>): Effect.Effect<void, BoundsMissed> => {

@@ -73,8 +73,18 @@ const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
 )
 
-/** Ends nginx when its input does: with the scope, or with this process, however that ends. */
-const script = '"$@" & nginx=$!; read -r _; kill "$nginx" 2>/dev/null; wait "$nginx"'
+/**
+ * Ends nginx when its own input ends: with the scope, or with this process, however that ends. Ends with nginx.
+ */
+const script = `
+exec 3<&0
+"$@" &
+nginx=$!
+{ read -r _ <&3; kill "$nginx"; } 2>/dev/null &
+reader=$!
+wait "$nginx"
+kill "$reader" 2>/dev/null
+`
 
 const run = (nginx: string, folder: string): Effect.Effect<ChildProcess, never, Scope.Scope> =>
   Effect.acquireRelease(
@@ -99,11 +109,10 @@ const run = (nginx: string, folder: string): Effect.Effect<ChildProcess, never, 
       )
     ),
     (child) =>
-      Effect.async<void>((resume) => {
-        if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
-        child.once("exit", () => resume(Effect.void))
-        child.stdin?.end()
-      })
+      Effect.zipRight(
+        Effect.sync(() => child.stdin?.end()),
+        ended(child)
+      )
   )
 
 const connects = (port: number): Effect.Effect<void, "refused"> =>
@@ -116,20 +125,27 @@ const connects = (port: number): Effect.Effect<void, "refused"> =>
     })
   })
 
+const ended = (child: ChildProcess): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null) resume(Effect.void)
+    else child.once("exit", () => resume(Effect.void))
+  })
+
+/** For as long as it may take to start. */
+const untilItListens = Schedule.intersect(Schedule.spaced("20 millis"), Schedule.recurs(500))
+
 /** Answers with its origin. */
 export const start = (nginx: string): Effect.Effect<string, NginxFailed, Scope.Scope> =>
   Effect.gen(function* () {
     const own = yield* folder
     const port = yield* freePort
     yield* Effect.promise(() => writeFile(`${own}/nginx.conf`, configuration(own, port)))
-    yield* run(nginx, own)
-    yield* Effect.retry(connects(port), Schedule.intersect(Schedule.spaced("20 millis"), Schedule.recurs(250))).pipe(
-      Effect.catchAll(() =>
-        Effect.flatMap(
-          Effect.promise(() => readFile(`${own}/error.log`, "utf8").catch(() => "it left no log")),
-          (log) => new NginxFailed({ port, log })
-        )
-      )
+    const child = yield* run(nginx, own)
+    const failed = Effect.flatMap(
+      Effect.promise(() => readFile(`${own}/error.log`, "utf8").catch(() => "it left no log")),
+      (log) => new NginxFailed({ port, log: log.trim() })
     )
+    const listens = Effect.catchAll(Effect.retry(connects(port), untilItListens), () => failed)
+    yield* Effect.raceFirst(listens, Effect.zipRight(ended(child), failed))
     return `http://127.0.0.1:${port}`
   })

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Cli from "../src/cli.js"
+import type { document } from "../src/document.js"
 import { names } from "../src/measures/names.js"
 
 /** What the program says, line by line. */
@@ -22,7 +23,6 @@ const main = (...args: ReadonlyArray<string>) =>
 const failure = (...args: ReadonlyArray<string>) =>
   Effect.map(Effect.flip(Effect.provide(Cli.main(["node", "bench", ...args]), NodeContext.layer)), Cli.oneLine)
 
-// None of these comes to measuring: it would take minutes.
 describe("the command line", () => {
   it.live("an argument that it does not know is an error that names it", () =>
     Effect.gen(function* () {
@@ -45,6 +45,30 @@ describe("the command line", () => {
       const { exit, said } = yield* main("--help")
       assert.strictEqual(exit._tag, "Success")
       for (const word of ["--quick", "--check", "--only", "--json", "--profile", ...names]) assert.include(said, word)
+    })
+  )
+
+  // The shortest of the measures: it takes a second or two.
+  it.live("--json prints one document and nothing else", () =>
+    Effect.gen(function* () {
+      const { exit, said } = yield* main("--quick", "--json", "--only", "refusal")
+      assert.strictEqual(exit._tag, "Success")
+      const read = JSON.parse(said) as ReturnType<typeof document>
+      assert.deepStrictEqual(
+        read.measures.map(({ name }) => name),
+        ["refusal"]
+      )
+      const [table] = read.measures[0]!.tables
+      assert.strictEqual(read.effort, "quick")
+      assert.deepStrictEqual(
+        table!.rows.map(({ name, rounds }) => [name, rounds.length]),
+        [
+          ["GET", 5],
+          ["refused GET", 5],
+          ["refused pool.use", 5]
+        ]
+      )
+      assert.lengthOf(read.measures[0]!.findings, 2)
     })
   )
 
