@@ -35,13 +35,13 @@ const run = (origin: string, client: HttpClient.HttpClient, work: Work): Once =>
     case "Streamed":
       return Effect.flatMap(get, (response) => {
         checked(response)
-        const count = new Count(work)
-        const counted = Stream.runForEachChunk(response.stream, (chunk) =>
-          Effect.sync(() => {
-            for (const piece of chunk) count.add(piece)
-          })
-        )
-        return Effect.map(counted, () => count.end())
+        // Not `runForEachChunk`: of its dead links those that have grown old hold the younger ones and the pieces in them
+        // until a full collection, and then it is collections that are measured, of whoever's pieces.
+        const counted = Stream.runFold(response.stream, new Count(work), (count, piece) => {
+          count.add(piece)
+          return count
+        })
+        return Effect.map(counted, (count) => count.end())
       })
     case "Json": {
       const post = HttpClientRequest.post(url)
