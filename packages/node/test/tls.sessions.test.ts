@@ -4,9 +4,10 @@ import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { NodeConnector, NodeTls } from "@hotaru/node"
 import type { ConnectionKey, Connector } from "@hotaru/pool"
 import { Effect } from "effect"
+import type { NodeTlsIdentity } from "../src/internal/tlsIdentity.js"
 import { TlsSessions } from "../src/internal/tlsSessions.js"
 import { type Certificates, certificates } from "./support/certificates.js"
-import { names, refusal, secure } from "./support/dialling.js"
+import { names, refusal, secure, turns } from "./support/dialling.js"
 import { record } from "./support/recorder.js"
 import { listenTls } from "./support/servers.js"
 
@@ -84,6 +85,27 @@ describe("TLS sessions", () => {
       )
     })
   )
+
+  for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+    it.scoped(`are not kept of a connection whose certificate was refused (${version})`, () =>
+      Effect.gen(function* () {
+        for (const refused of ["expired", "otherHost", "selfSigned", "stranger"] as const) {
+          const { port } = yield* listenTls({ ...certs[refused], maxVersion: version }, greeting)
+          const identity = NodeTls.identity({ ca: certs.ca.cert }) as NodeTlsIdentity
+          const connector = yield* NodeConnector.make({ resolver, tls: identity })
+          const kept = () => identity.sessions.take(`localhost|${port}|`, performance.now())
+          yield* refusal(connector, secure(port))
+          // Whatever the server still sends has had its time to come.
+          yield* turns(10)
+          assert.isUndefined(kept(), refused)
+        }
+        const { port } = yield* listenTls({ ...certs.server, maxVersion: version }, greeting)
+        const identity = NodeTls.identity({ ca: certs.ca.cert }) as NodeTlsIdentity
+        yield* visit(yield* NodeConnector.make({ resolver, tls: identity }), secure(port))
+        assert.isDefined(identity.sessions.take(`localhost|${port}|`, performance.now()))
+      })
+    )
+  }
 
   it.scoped("are dropped when a handshake fails", () =>
     Effect.gen(function* () {
