@@ -55,7 +55,7 @@ export const allocations: Measure = Effect.fnUntraced(function* (effort) {
   const { origin } = yield* Server.start()
   const names = effort.quick ? Peers.essential : all
   const rounds: Rounds = effort.quick
-    ? { warmUp: 800, operations: 300, rounds: 5 }
+    ? { warmUp: 2_000, operations: 300, rounds: 5 }
     : { warmUp: 4_000, operations: 1_000, rounds: 5 }
 
   const run = Effect.fnUntraced(function* (traced: boolean) {
@@ -75,12 +75,16 @@ export const allocations: Measure = Effect.fnUntraced(function* (effort) {
     return heap
   })
 
-  const on = yield* Effect.scoped(run(true))
   const off = yield* Effect.scoped(run(false))
-  return [
-    against(on, "hotaru", "layerUndici", undefined, "heap allocated by a small GET, tracing on, against layerUndici"),
+  const findings = [
     against(off, "hotaru", "layerUndici", undefined, "heap allocated by a small GET, tracing off, against layerUndici"),
     against(off, "hotaru", "undici.request", undefined, "heap allocated by a small GET, against undici.request"),
     against(off, "hotaru", "bare socket", undefined, "heap allocated by a small GET, against a bare socket")
+  ]
+  if (effort.quick) return findings
+  const on = yield* Effect.scoped(run(true))
+  return [
+    against(on, "hotaru", "layerUndici", undefined, "heap allocated by a small GET, tracing on, against layerUndici"),
+    ...findings
   ]
 })

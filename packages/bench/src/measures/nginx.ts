@@ -19,6 +19,7 @@ export const nginx: Measure = Effect.fnUntraced(function* (effort) {
     title: "Small GET to nginx",
     together: 50,
     traced: false,
+    first: true,
     which: effort.quick ? Peers.essential : all
   })
   return [

@@ -18,6 +18,8 @@ interface Level {
   readonly together: number
   readonly traced: boolean
   readonly which: ReadonlyArray<Peers.PeerName>
+  /** Whether nobody has done anything yet in this process. */
+  readonly first?: boolean
 }
 
 /** Those who differ in a body's pieces do not differ here. */
@@ -27,21 +29,18 @@ export const all = Peers.names.filter((name) => name !== "hotaru, forEachChunk")
  * Shorter than the usual: there are many peers, and some of them slow. Whoever works has several operations to do, or
  * what is compared is how workers are started.
  */
-const rounds = ({ quick }: Effort, together: number): Rounds =>
+const rounds = ({ quick }: Effort, { first = false, together }: Level): Rounds =>
   quick
-    ? { warmUp: 2_000, operations: Math.max(400, 3 * together), rounds: 5 }
-    : { warmUp: 4_000, operations: Math.max(1_500, 6 * together), rounds: 7 }
+    ? { warmUp: first ? 2_000 : 500, operations: Math.max(400, 2 * together), rounds: 5 }
+    : { warmUp: first ? 4_000 : 1_500, operations: Math.max(1_500, 6 * together), rounds: 7 }
 
 /** These peers at one level, as a table. */
-export const level = (
-  origin: string,
-  effort: Effort,
-  { title, together, traced, which }: Level
-): Effect.Effect<Measured, never, Report.Report> =>
+export const level = (origin: string, effort: Effort, asked: Level): Effect.Effect<Measured, never, Report.Report> =>
   Effect.scoped(
     Effect.gen(function* () {
+      const { title, together, traced, which } = asked
       const peers = yield* Peers.make({ origin, connections: together }, which)
-      const measured = yield* Effect.withTracerEnabled(race(peers, work, together, rounds(effort, together)), traced)
+      const measured = yield* Effect.withTracerEnabled(race(peers, work, together, rounds(effort, asked)), traced)
       const where = `${together} at a time on as many connections, tracing ${traced ? "on" : "off"}`
       yield* Report.table({
         title: `${title}, ${where}: CPU per request`,
@@ -60,15 +59,14 @@ export const level = (
 
 export const small: Measure = Effect.fnUntraced(function* (effort) {
   const { origin } = yield* Server.start()
+  const title = "Small GET"
   // A rough answer shows all of them once.
   const which = effort.quick ? Peers.essential : all
-  const at = (together: number, traced = false) =>
-    level(origin, effort, { title: "Small GET", together, traced, which })
-  const alone = yield* at(1)
-  yield* at(10)
-  const traced = yield* at(50, true)
-  const untraced = yield* level(origin, effort, { title: "Small GET", together: 50, traced: false, which: all })
-  const many = yield* at(500)
+  const traced = yield* level(origin, effort, { title, together: 50, traced: true, which, first: true })
+  const untraced = yield* level(origin, effort, { title, together: 50, traced: false, which: all })
+  const alone = yield* level(origin, effort, { title, together: 1, traced: false, which })
+  yield* level(origin, effort, { title, together: 10, traced: false, which })
+  const many = yield* level(origin, effort, { title, together: 500, traced: false, which })
   const on = "small GET, tracing on, CPU"
   const off = "small GET, tracing off, CPU"
   return [
