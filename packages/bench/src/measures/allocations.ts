@@ -1,55 +1,19 @@
 /** Memory that a small GET allocates: how far the heap grows while no garbage is collected. */
-import { GCProfiler } from "node:v8"
 import * as Effect from "effect/Effect"
 import { small } from "../answers.js"
 import { against } from "../findings.js"
+import { type Growth, growth } from "../growth.js"
 import { contestantsOf } from "../lineup.js"
 import type { Measure } from "../Measure.js"
 import * as Peers from "../peers/index.js"
 import * as Report from "../Report.js"
-import { type Contestant, type Figures, interleaved, type Rounds, tidy } from "../rounds.js"
+import { type Figures, interleaved, type Rounds } from "../rounds.js"
 import * as Server from "../server.js"
 import type { Text } from "../Work.js"
 import { all } from "./small.js"
 
 const together = 50
 const work: Text = { _tag: "Text", path: small.path, expected: small.text }
-
-/** Bytes per operation. */
-interface Grown {
-  readonly heap: number
-  /** Of buffers, whose bytes are not on the heap. */
-  readonly buffers: number
-}
-
-/** Undefined if garbage was collected meanwhile. */
-const once = (contestant: Contestant, operations: number): Effect.Effect<Grown | undefined> =>
-  Effect.gen(function* () {
-    yield* tidy
-    const profiler = new GCProfiler()
-    profiler.start()
-    const before = process.memoryUsage()
-    yield* contestant.run(operations)
-    const after = process.memoryUsage()
-    if (profiler.stop().statistics.length > 0) return undefined
-    // As much as the watches hold, each a number a request, is nobody's.
-    contestant.latency?.()
-    return {
-      heap: (after.heapUsed - before.heapUsed) / operations,
-      buffers: (after.arrayBuffers - before.arrayBuffers) / operations
-    }
-  })
-
-const attempts = 10
-
-const growth = (contestant: Contestant, operations: number): Effect.Effect<Grown> =>
-  Effect.gen(function* () {
-    for (let attempt = 0; attempt < attempts; attempt++) {
-      const grown = yield* once(contestant, operations)
-      if (grown !== undefined) return grown
-    }
-    return yield* Effect.dieMessage(`${contestant.name}: garbage was collected in each of ${attempts} attempts`)
-  })
 
 export const allocations: Measure = Effect.fnUntraced(function* (effort) {
   const { origin } = yield* Server.start()
@@ -62,7 +26,7 @@ export const allocations: Measure = Effect.fnUntraced(function* (effort) {
     const peers = yield* Peers.make({ origin, connections: together }, names)
     const contestants = contestantsOf(peers, work, together)
     const grown = yield* Effect.withTracerEnabled(interleaved(contestants, rounds, growth), traced)
-    const figures = (of: (grown: Grown) => number): ReadonlyArray<Figures> =>
+    const figures = (of: (growth: Growth) => number): ReadonlyArray<Figures> =>
       grown.map(({ name, perRound }) => ({ name, perRound: perRound.map(of) }))
     const heap = figures(({ heap }) => heap)
     yield* Report.table({
