@@ -1,10 +1,12 @@
 /** A batch of cases, made by its seed alone. */
 import * as FastCheck from "effect/FastCheck"
-import type { Case } from "./Case.js"
+import * as Case from "./Case.js"
 import { compare, type Verdict } from "./Compare.js"
 import { cases } from "./generate/Cases.js"
+import { requests as asked } from "./generate/Requests.js"
 import * as Readers from "./Readers.js"
 import type { Reading } from "./Reading.js"
+import * as Requests from "./Requests.js"
 import type { Tally } from "./Tally.js"
 
 /** Cases in a batch: the unit that a seed names. */
@@ -17,8 +19,8 @@ export interface Failure {
   readonly seed: number
   /** Between whom. */
   readonly readers: string
-  /** As small as it could be made. */
-  readonly given: Case
+  /** As source, and as small as it could be made. */
+  readonly smallest: string
   readonly shrinks: number
   /** What is wrong with the case shown. */
   readonly problem: string
@@ -33,13 +35,18 @@ const judge = (verdict: Verdict, ours: Reading, theirs: Reading): void => {
   throw new Unexplained(`${verdict.what}${after}\n  one:   ${JSON.stringify(ours)}\n  other: ${JSON.stringify(theirs)}`)
 }
 
-const failureOf = (seed: number, readers: string, details: FastCheck.RunDetails<[Case]>): Failure | undefined => {
+const failureOf = <A>(
+  seed: number,
+  readers: string,
+  details: FastCheck.RunDetails<[A]>,
+  show: (given: A) => string
+): Failure | undefined => {
   if (!details.failed) return undefined
   const error = details.errorInstance
   return {
     seed,
     readers,
-    given: details.counterexample![0],
+    smallest: show(details.counterexample![0]),
     shrinks: details.numShrinks,
     // Garbage that makes a reader throw is a failure like another.
     problem:
@@ -68,7 +75,7 @@ export const parsers = (
     if (verdict._tag === "Unexplained") counting = false
     judge(verdict, ours, theirs)
   })
-  return failureOf(seed, "codec and Node's parser", FastCheck.check(property, { seed, numRuns }))
+  return failureOf(seed, "codec and Node's parser", FastCheck.check(property, { seed, numRuns }), Case.show)
 }
 
 /** Node's parser and whole clients, on so many cases of a seed. */
@@ -87,12 +94,20 @@ export const wholeClients = async (seed: number, numRuns: number, tally: Tally):
       tally.addClient(client.name, verdict)
       judge(verdict, ours, theirs)
     })
-    const failure = failureOf(
-      seed,
-      `Node's parser and ${client.name}`,
-      await FastCheck.check(property, { seed, numRuns })
-    )
+    const details = await FastCheck.check(property, { seed, numRuns })
+    const failure = failureOf(seed, `Node's parser and ${client.name}`, details, Case.show)
     if (failure !== undefined) failures.push(failure)
   }
   return failures
+}
+
+/** The codec's requests, read by Node's server, on so many of a seed. */
+export const requests = async (seed: number, numRuns: number, tally: Tally): Promise<Failure | undefined> => {
+  const property = FastCheck.asyncProperty(asked, async (given) => {
+    const problem = await Requests.problem(given)
+    tally.addRequest(problem)
+    if (problem !== undefined && problem !== "refused") throw new Unexplained(problem)
+  })
+  const details = await FastCheck.check(property, { seed, numRuns })
+  return failureOf(seed, "codec and Node's server", details, (given) => JSON.stringify(given))
 }

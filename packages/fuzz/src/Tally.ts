@@ -15,6 +15,9 @@ export class Tally {
   /** Cases that went through a whole client, by its name. */
   readonly clients = new Map<string, number>()
 
+  /** Requests that arrived as they were asked for, or were refused. */
+  readonly requests = new Map<string, number>()
+
   add(ours: Reading, theirs: Reading, verdict: Verdict): void {
     this.cases++
     add(this.outcomes, `${ours.open}/${theirs.open}`)
@@ -24,5 +27,9 @@ export class Tally {
   addClient(name: string, verdict: Verdict): void {
     add(this.clients, name)
     if (verdict._tag === "Explained") for (const difference of new Set(verdict.names)) add(this.differences, difference)
+  }
+
+  addRequest(problem: string | undefined): void {
+    add(this.requests, problem ?? "as asked for")
   }
 }

@@ -61,8 +61,11 @@ const run = Effect.fnUntraced(function* (cases: number, minutes: number | undefi
     const size = minutes === undefined ? Math.min(Fuzz.batchSize, cases - tally.cases) : Fuzz.batchSize
     const before = tally.cases
     const failure = Fuzz.parsers(seed, size, tally)
-    const others = yield* Effect.promise(() => Fuzz.wholeClients(seed, Math.ceil(size / Fuzz.inSoMany), tally))
-    for (const one of failure === undefined ? others : [failure, ...others]) {
+    const part = Math.ceil(size / Fuzz.inSoMany)
+    const clients = yield* Effect.promise(() => Fuzz.wholeClients(seed, part, tally))
+    const request = yield* Effect.promise(() => Fuzz.requests(seed, part, tally))
+    for (const one of [failure, ...clients, request]) {
+      if (one === undefined) continue
       failures++
       yield* Console.log(Reporting.failed(one))
     }
@@ -80,7 +83,7 @@ const command = Command.make("npm run fuzz --", { cases, minutes, seed, list }, 
   list ? Console.log(Reporting.list()) : run(cases, Option.getOrUndefined(minutes), seed)
 ).pipe(
   Command.withDescription(
-    "Feeds answers, right ones and damaged ones, to the codec and to Node's own parser, and a part of them to node:http and undici, and fails on a difference that is not on the list."
+    "Feeds answers, right ones and damaged ones, to the codec and to Node's own parser, and a part of them to node:http and undici; requests to Node's server; and fails on a difference that is not on the list."
   )
 )
 

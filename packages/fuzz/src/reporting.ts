@@ -1,5 +1,4 @@
 /** Reports as text. */
-import * as Case from "./Case.js"
 import type { Difference } from "./Difference.js"
 import { batchSize, type Failure } from "./Fuzz.js"
 import * as Readers from "./Readers.js"
@@ -10,10 +9,10 @@ export const everyDifference: ReadonlyArray<Difference> = [
   ...Readers.clientsOfAPart.flatMap(({ differences }) => differences)
 ]
 
-export const failed = ({ given, problem, readers, seed, shrinks }: Failure): string =>
+export const failed = ({ problem, readers, seed, shrinks, smallest }: Failure): string =>
   [
     `Seed ${seed}: ${readers} differ, and no difference on the list says why.`,
-    `The smallest such case, after ${shrinks} steps: ${Case.show(given)}`,
+    `The smallest such case, after ${shrinks} steps: ${smallest}`,
     problem,
     `Play it again: npm run fuzz -- --seed ${seed} --cases ${batchSize}`,
     ""
@@ -30,6 +29,7 @@ export const summary = (tally: Tally, failures: number, seconds: number): string
   return [
     `Outcomes (codec/Node's parser): ${counts(tally.outcomes)}.`,
     `Through whole clients: ${counts(tally.clients)}.`,
+    `Requests to Node's server: ${counts(tally.requests)}.`,
     `Differences that are on the list: ${counts(tally.differences)}.`,
     ...(unseen.length === 0 ? [] : [`Not met: ${unseen.join(", ")}.`]),
     `${tally.cases} cases in ${seconds.toFixed(1)} s (${Math.round(tally.cases / seconds)} a second): ${failures} unexplained differences.`

@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import { RequestEncoder } from "@hotaru/http1"
 import type { Case } from "../src/Case.js"
 import * as Fuzz from "../src/Fuzz.js"
 import * as Readers from "../src/Readers.js"
 import type { Reading } from "../src/Reading.js"
+import * as Requests from "../src/Requests.js"
 import * as Reporting from "../src/reporting.js"
 import { Tally } from "../src/Tally.js"
 
@@ -99,6 +101,53 @@ describe("a codec that", () => {
       }
     })
     assert.include(failure?.problem, "TypeError: a fault")
+  })
+})
+
+describe("the codec's requests", () => {
+  it("arrive at Node's server as they were asked for, or are refused", async () => {
+    const tally = new Tally()
+    assert.isUndefined(await Fuzz.requests(1, 400, tally))
+    assert.isAbove(tally.requests.get("as asked for") ?? 0, 150)
+    assert.isAbove(tally.requests.get("refused") ?? 0, 50)
+  })
+
+  it("would not, if they smuggled", async () => {
+    const smuggled = "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+    const { complaint, requests } = await Requests.received(smuggled)
+    assert.isUndefined(complaint)
+    assert.deepStrictEqual(
+      requests.map(({ target }) => target),
+      ["/", "/smuggled"]
+    )
+    assert.strictEqual(
+      (await Requests.received("GET / HTTP/1.1\r\nHost : a\r\n\r\n")).complaint,
+      "HPE_INVALID_HEADER_TOKEN"
+    )
+  })
+
+  it("are looked at whole: method, target, fields, body and what follows", async () => {
+    const asked = {
+      head: {
+        method: "PUT",
+        target: "/a?b",
+        host: "example.com",
+        headers: { "x-A": "b\tc ", te: "trailers" },
+        framing: RequestEncoder.chunked,
+        close: false
+      },
+      pieces: ["0\r\n\r\n", "more"]
+    }
+    assert.isUndefined(await Requests.problem(asked))
+    assert.strictEqual(
+      await Requests.problem({ ...asked, head: { ...asked.head, framing: RequestEncoder.length(3) } }),
+      "the server complains: HPE_INVALID_METHOD"
+    )
+    assert.strictEqual(
+      await Requests.problem({ ...asked, head: { ...asked.head, framing: RequestEncoder.none } }),
+      "the server complains: HPE_INVALID_METHOD"
+    )
+    assert.strictEqual(await Requests.problem({ ...asked, head: { ...asked.head, target: "/a b" } }), "refused")
   })
 })
 
