@@ -32,7 +32,7 @@ export const all = Peers.names.filter((name) => name !== "hotaru, forEachChunk")
 const rounds = ({ quick }: Effort, { first = false, together }: Level): Rounds =>
   quick
     ? { warmUp: first ? 2_000 : 500, operations: Math.max(400, 2 * together), rounds: 5 }
-    : { warmUp: first ? 4_000 : 1_500, operations: Math.max(1_500, 6 * together), rounds: 7 }
+    : { warmUp: first ? 4_000 : 1_500, operations: Math.max(1_200, 5 * together), rounds: 7 }
 
 /** These peers at one level, as a table. */
 export const level = (origin: string, effort: Effort, asked: Level): Effect.Effect<Measured, never, Report.Report> =>
