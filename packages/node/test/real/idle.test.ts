@@ -1,0 +1,54 @@
+/** Real servers that keep an idle connection for a second, used at just that age. */
+import { assert, describe, it } from "@effect/vitest"
+import { NodePooledHttpClient } from "@hotaru/node"
+import { ConnectionPool } from "@hotaru/pool"
+import * as Effect from "effect/Effect"
+import { assertBalanced, settled } from "../e2e/support/balance.js"
+import { scaled } from "../e2e/support/scale.js"
+import { installed } from "./support/peers.js"
+import * as Traffic from "./support/traffic.js"
+
+const LANES = 64
+const ROUNDS = scaled(20, 3)
+/** What may be sent on a connection that dies, and is small enough for all to be sent within milliseconds. */
+const kinds = [Traffic.kinds.small, Traffic.kinds.keyedPost, Traffic.kinds.head]
+
+// The servers wait beside each other, so this costs the time of one.
+describe("an idle connection is kept for a second", { concurrent: true }, () => {
+  for (const peer of installed) {
+    it.scopedLive(
+      `by ${peer.name}: none of ${LANES * (ROUNDS + 1)} requests fails, sent when it is just closing`,
+      () =>
+        Effect.gen(function* () {
+          const server = yield* peer.start({ idle: 1 })
+          const [failures, stats] = yield* Effect.gen(function* () {
+            /** The load itself is timed: each lane's requests are a second apart, give or take, each its own way. */
+            const lane = (number: number) =>
+              Effect.forEach(
+                Array.from({ length: ROUNDS + 1 }, (_, round) => round),
+                (round) =>
+                  Effect.zipRight(
+                    round === 0 ? Effect.void : Effect.sleep(970 + number),
+                    Traffic.run(server.url, { kinds, count: 1, concurrency: 1, from: number * 100 + round })
+                  )
+              )
+            const failures = yield* Effect.forEach(
+              Array.from({ length: LANES }, (_, number) => number),
+              lane,
+              { concurrency: "unbounded" }
+            )
+            return [failures.flat(2), yield* settled(yield* ConnectionPool.ConnectionPool)] as const
+          }).pipe(Effect.provide(NodePooledHttpClient.layer({ maxIdlePerHost: LANES })))
+          console.log(
+            `${peer.name}, a second idle: ${LANES * (ROUNDS + 1)} requests, ${failures.length} failed; ${stats.created} ` +
+              `connections, ${stats.staleRetries} sent again; closed ${JSON.stringify(stats.closed)}`
+          )
+          assert.deepStrictEqual(Traffic.shown(failures), [])
+          assertBalanced(stats)
+          // It did close connections at just that age; Node says beforehand that it will.
+          assert.isAbove(stats.staleRetries + (stats.closed.PeerClosed ?? 0) + (stats.closed.IdleTimeout ?? 0), 0)
+        }),
+      90_000
+    )
+  }
+})
