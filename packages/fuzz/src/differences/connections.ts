@@ -21,27 +21,15 @@ export const connections: ReadonlyArray<Difference> = [
     without: keptAlike
   },
   {
-    name: "Proxy-Connection: close",
-    reason: "No standard has this field, and no proxy is asked; a server that means to close closes.",
+    name: "Proxy-Connection",
+    reason: "No standard has this field, and no proxy is asked: what it says neither keeps a connection nor ends it.",
     source: "RFC 9112 appendix C.2.2",
     applies: ({ ours, theirs }) =>
-      ours.keep === true &&
-      theirs.keep === false &&
-      ours.head !== undefined &&
-      valuesIn(ours.head, "proxy-connection").some((value) => /close/i.test(value)),
-    without: keptAlike
-  },
-  {
-    name: "Proxy-Connection: keep-alive in HTTP/1.0",
-    reason: "No standard has this field: what it says keeps nothing open.",
-    source: "RFC 9112 appendix C.2.2",
-    applies: ({ ours, theirs }) =>
-      ours.keep === false &&
-      theirs.keep === true &&
-      ours.head?.version === "1.0" &&
-      valuesIn(ours.head, "connection").every((value) => !/keep-alive/i.test(value)) &&
-      valuesIn(ours.head, "proxy-connection").some((value) => /keep-alive/i.test(value)),
-    without: keptAlike
+      ours.keep !== theirs.keep && ours.head !== undefined && valuesIn(ours.head, "proxy-connection").length > 0,
+    without: ({ given }) => ({
+      given: { ...given, bytes: given.bytes.replace(/(?<=\n)proxy-connection(?=:)/gi, "proxy_connection") },
+      reread: "both"
+    })
   },
   {
     name: "keep-alive and close in HTTP/1.0",
