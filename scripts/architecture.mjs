@@ -22,11 +22,12 @@ const arrows = {
   demo: null,
   bench: null,
   simulation: null,
-  fuzz: null
+  fuzz: null,
+  faults: null
 }
 
 /** Tests run on Node.js, but only these may use its clients and sockets. */
-const socketPackages = ["node", "demo", "bench", "fuzz"]
+const socketPackages = ["node", "demo", "bench", "fuzz", "faults"]
 const socketModules = ["net", "tls", "http", "https", "http2", "dgram", "dns", "dns/promises"]
 
 /** Globals that hide time, chance or the platform behind another name than the linter looks for. */
