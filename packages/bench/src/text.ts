@@ -6,16 +6,16 @@ import { type Figures, median, named, ratio } from "./rounds.js"
 const none = "-"
 
 /** Three digits or more, as many as tell something. */
-const digits = (value: number): string =>
+export const digits = (value: number): string =>
   Number.isNaN(value) ? none : value.toFixed(Math.abs(value) < 10 ? 2 : Math.abs(value) < 1000 ? 1 : 0)
 
-const times = (value: number): string => (Number.isNaN(value) ? none : `${value.toFixed(2)} ×`)
+export const times = (value: number): string => (Number.isNaN(value) ? none : `${value.toFixed(2)} ×`)
 
 const spread = ({ perRound }: Figures): string =>
   perRound.length === 0 ? none : `${digits(Math.min(...perRound))} to ${digits(Math.max(...perRound))}`
 
 /** The first column to the left, the others to the right, each as wide as its widest cell. */
-const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
+export const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   return rows.map((row) =>
     row
@@ -42,10 +42,10 @@ export const table = ({ beside = [], figures, references, title, unit }: Table):
 
 const units = { times: "×", bytes: "B", milliseconds: "ms" } as const
 
-const amount = ({ unit }: Finding, value: number): string =>
+export const amount = ({ unit }: Finding, value: number): string =>
   `${unit === "bytes" ? Math.round(value) : value.toFixed(2)} ${units[unit]}`
 
-const verdict = (finding: Finding): string => {
+export const verdict = (finding: Finding): string => {
   const { aim, atMost, figure } = finding
   if (isMissed(finding)) return "MISSED"
   if (atMost === undefined) return ""
