@@ -1,73 +1,10 @@
 import { HttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { HttpSafety, PooledHttpClient } from "@hotaru/client"
-import { ConnectionPool } from "@hotaru/pool"
-import { FakeNetwork, ScriptedServer, Wire } from "@hotaru/testing"
-import type * as Context from "effect/Context"
+import { ScriptedServer, Wire } from "@hotaru/testing"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import type * as Option from "effect/Option"
-import * as Supervisor from "effect/Supervisor"
+import { costsOf } from "./costsSupport.js"
 import { clientLayer, get, post } from "./support.js"
-
-/** Counts what becomes of the fibers of an effect. */
-class Counting extends Supervisor.AbstractSupervisor<void> {
-  forked = 0
-  suspended = 0
-
-  override get value(): Effect.Effect<void> {
-    return Effect.void
-  }
-
-  override onStart<A, E, R>(
-    _context: Context.Context<R>,
-    _effect: Effect.Effect<A, E, R>,
-    _parent: Option.Option<Fiber.RuntimeFiber<unknown, unknown>>,
-    _fiber: Fiber.RuntimeFiber<A, E>
-  ): void {
-    this.forked++
-  }
-
-  override onSuspend(): void {
-    this.suspended++
-  }
-}
-
-/** What an effect costs on a connection that has carried a request before. */
-const costsOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const network = yield* FakeNetwork.FakeNetwork
-    const { unsafe } = yield* ConnectionPool.ConnectionPool
-    yield* Effect.flatMap(HttpClient.execute(get("/first")), (response) => response.text)
-    yield* network.settle
-    const socket = network.sockets[0]!
-    const before = { ...socket.counts }
-    const supervisor = new Counting()
-    const deadlines = unsafe.deadlines as { set: typeof unsafe.deadlines.set }
-    const { set } = deadlines
-    let timers = 0
-    deadlines.set = (millis, onExpired) => {
-      timers++
-      return set(millis, onExpired)
-    }
-    const exit = yield* Effect.exit(Effect.supervised(effect, supervisor)).pipe(
-      Effect.ensuring(Effect.sync(() => (deadlines.set = set)))
-    )
-    yield* network.settle
-    assert.isTrue(Exit.isSuccess(exit))
-    const { deliveries, keeps, pauses, turns, writes } = socket.counts
-    return {
-      writes: writes - before.writes,
-      reads: deliveries - before.deliveries,
-      kept: keeps - before.keeps,
-      pauses: pauses - before.pauses,
-      turns: turns - before.turns,
-      timers,
-      forked: supervisor.forked,
-      suspended: supervisor.suspended
-    }
-  })
 
 const text = (request = get()) => Effect.flatMap(HttpClient.execute(request), (response) => response.text)
 

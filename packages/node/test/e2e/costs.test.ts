@@ -48,7 +48,7 @@ const small: Bounds = {
   "clock reads": atMost(
     [[8, "requests"]],
     20,
-    "the pool looks at both clocks, wall and monotonic, when it lends, is told of the sending, hears, and takes back"
+    "wall and monotonic together, four times: at the lending, when the request is out, for headersTimeout, at the taking back"
   ),
   "socket resume": atMost([[1, "requests"]], 0, "the pool sees to it that what it keeps is read")
 }
@@ -114,8 +114,13 @@ const big: Bounds = {
   "clock reads": atMost(
     [[14, "requests"]],
     20,
-    "as a small one, and the limits within which somebody must begin to read and ask for more; none for a piece"
+    "as a small one; when somebody must begin to read; since when nobody has; and where Effect makes the stream a fiber"
   )
+}
+
+const byChunk: Bounds = {
+  ...big,
+  "clock reads": atMost([[12, "requests"]], 20, "as a stream, which has a fiber more")
 }
 
 /** Node's writes wait where the kernel takes no more, and then go on in ticks. */
@@ -147,7 +152,7 @@ const uploadedStream: Bounds = {
   writes: exactly(17, "the head, and the pieces of the stream as they are"),
   views: exactly(2, "of what was read, and of the body in it; the pieces of the stream are written as they are"),
   "async PROMISE": atMost([[4, "writes"]], 20, "a fiber of its own runs the stream, and waits where writes do"),
-  "clock reads": atMost([[12, "requests"]], 20, "as a small one, and the stream's fiber")
+  "clock reads": atMost([[12, "requests"]], 20, "as a small one, and where Effect makes two fibers of the stream")
 }
 
 const windows: ReadonlyArray<readonly [name: string, requests: number, bounds: Bounds]> = [
@@ -159,48 +164,50 @@ const windows: ReadonlyArray<readonly [name: string, requests: number, bounds: B
   ["post", 500, small],
   ["post of 50", 500, small],
   ["streamed", 20, big],
-  ["forEachChunk", 20, big],
+  ["forEachChunk", 20, byChunk],
   ["uploadedBytes", 20, uploadedBytes],
   ["uploadedStream", 20, uploadedStream]
 ]
 
+/** What `fixtures/costs/planted.ts` does, at least so often. */
+const planted: Counts = {
+  "listeners added": 3,
+  "new AbortController": 1,
+  "FinalizationRegistry.register": 1,
+  "new WeakRef": 1,
+  "new URL": 1,
+  "new Error": 1,
+  "new TypeError": 1,
+  "clock reads": 3,
+  views: 1,
+  copies: 2,
+  "new Uint8Array(length)": 1,
+  "Buffers made": 3,
+  encoded: 1,
+  decoded: 1,
+  writes: 2,
+  "write callbacks": 1,
+  "system writes": 2,
+  "socket cork": 1,
+  "socket setTimeout": 1,
+  reads: 1,
+  "async Timeout": 2,
+  "async Immediate": 1,
+  "async TickObject": 1,
+  "async PROMISE": 1,
+  "async TCPWRAP": 1,
+  "async TCPCONNECTWRAP": 1
+}
+
 describe("what is counted of requests on kept connections stays within bounds", () => {
   for (const [name, requests, bounds] of windows) {
     it(name, () => {
-      assert.deepStrictEqual(breaches(counted[name]!, requests, bounds), [])
+      assert.strictEqual(breaches(counted[name]!, requests, bounds).join("\n"), "")
     })
   }
 
   it("and everything is seen that no request may do", () => {
-    const seen = counted["planted"]!
-    const unseen = [
-      "listeners added",
-      "new AbortController",
-      "FinalizationRegistry.register",
-      "new WeakRef",
-      "new URL",
-      "new Error",
-      "new TypeError",
-      "clock reads",
-      "views",
-      "copies",
-      "new Uint8Array(length)",
-      "Buffers made",
-      "decoded",
-      "encoded",
-      "writes",
-      "write callbacks",
-      "system writes",
-      "socket cork",
-      "socket setTimeout",
-      "reads",
-      "async Timeout",
-      "async Immediate",
-      "async TickObject",
-      "async PROMISE",
-      "async TCPWRAP",
-      "async TCPCONNECTWRAP"
-    ].filter((what) => !((seen[what] ?? 0) > 0))
+    const unseen = Object.entries(planted).filter(([what, times]) => (counted["planted"]![what] ?? 0) < times)
     assert.deepStrictEqual(unseen, [])
   })
 })
