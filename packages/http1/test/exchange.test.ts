@@ -204,6 +204,25 @@ describe("one decoder, many exchanges", () => {
     }
   })
 
+  it("counts what came of a body anew, whatever framed the ones before", () => {
+    const bodies = {
+      length: rows("HTTP/1.1 200 OK", "Content-Length: 5", ""),
+      chunks: rows("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "", "5")
+    }
+    for (const before of Object.values(bodies)) {
+      for (const body of Object.values(bodies)) {
+        const decoder = decoderOf({})
+        decoder.start("GET")
+        const rest = before === bodies.chunks ? rows("hello", "0", "") : "hello"
+        assert.strictEqual(decoder.push(bytes(before + rest)).at(-1)?._tag, "End")
+        decoder.start("GET")
+        decoder.push(bytes(`${body}hel`))
+        const [failed] = decoder.finish("fin")
+        assert.strictEqual(failed?._tag === "Failed" ? failed.error.received : failed?._tag, 3)
+      }
+    }
+  })
+
   it("counts chunk extensions anew for each body", () => {
     const decoder = decoderOf({ limits: { maxChunkExtensions: 2 } })
     for (let exchange = 0; exchange < 3; exchange++) {
