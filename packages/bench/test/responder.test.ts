@@ -48,16 +48,42 @@ describe("the responder", () => {
   })
 
   it("answers what its paths say", () => {
-    const [head, body] = answer(Answers.headers(50), 0).toString("latin1").split("\r\n\r\n")
+    const [head, body] = String(answer(Answers.headers(50), 0)).split("\r\n\r\n")
     assert.strictEqual(head!.split("\r\n").length, 1 + 50)
     assert.include(head, Answers.header(47).join(": "))
     assert.strictEqual(body, Answers.small.text)
-    const bytes = answer(Answers.bytes(1000), 0)
+    const bytes = answer(Answers.bytes(1000), 0) as Buffer
     assert.deepStrictEqual([bytes.at(-1), bytes.at(-1000)], [Answers.byteAt(999), 0])
-    assert.match(answer(Answers.upload, 31).toString("latin1"), /\r\n\r\n\{"bytes":31\}$/)
-    assert.isTrue(answer("/nowhere", 0).toString("latin1").startsWith("HTTP/1.1 404 "))
+    assert.match(String(answer(Answers.upload, 31)), /\r\n\r\n\{"bytes":31\}$/)
+    assert.isTrue(String(answer("/nowhere", 0)).startsWith("HTTP/1.1 404 "))
     assert.approximately(JSON.stringify(Answers.order).length, 1024, 100)
   })
+
+  it.live("answers each of the same and other requests, in order, whole or cut, and counts them", () =>
+    Effect.promise(async () => {
+      const { close, port, stats } = await serve()
+      const socket = net.connect(port, "127.0.0.1")
+      /** The body of the next answer. */
+      const send = (request: string) =>
+        new Promise<string>((resolve, reject) => {
+          socket.once("error", reject)
+          socket.once("data", (bytes) => resolve(bytes.toString("latin1").split("\r\n\r\n")[1]!))
+          socket.write(request, "latin1")
+        })
+      const get = "GET /small HTTP/1.1\r\n\r\n"
+      const put = "PUT /upload HTTP/1.1\r\ncontent-length: 3\r\n\r\nabc"
+      const { text } = Answers.small
+      assert.deepStrictEqual([await send(get), await send(get)], [text, text])
+      assert.deepStrictEqual([await send(put), await send(put)], [Answers.counted(3), Answers.counted(3)])
+      assert.strictEqual(await send(get), text)
+      // The beginning of another request, which then ends with what was a whole one.
+      const cut = `PUT /upload HTTP/1.1\r\ncontent-length: ${get.length}\r\n\r\n`
+      await new Promise((resolve) => socket.write(cut, resolve))
+      assert.strictEqual(await send(get), Answers.counted(get.length))
+      assert.strictEqual(stats().requests, 6)
+      close()
+    })
+  )
 
   /** Whether a second connection resumed the session of the first. */
   const resumes = (options: Options) =>

@@ -58,10 +58,10 @@ export const responder: Measure = Effect.fnUntraced(function* (effort) {
     atMost
   })
   return [
-    // The same bytes and as many calls of the kernel on both sides: that it costs less than this at all is its bound.
+    // The same calls of the kernel on both sides, which are most of it: no more than less can be asked for.
     finding("bare socket", 1),
-    finding("undici.request", 1 / 3),
-    finding("hotaru"),
+    finding("undici.request", 0.4),
+    finding("hotaru", 0.5),
     finding("layerUndici")
   ]
 })

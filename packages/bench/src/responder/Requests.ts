@@ -1,6 +1,5 @@
 /**
- * Finds where each request of a connection ends, and counts the bytes of its body; looks at nothing else. Requests
- * without a body that come whole, which is nearly all, cost one look for a path.
+ * Finds where each request of a connection ends, and counts the bytes of its body; looks at nothing else.
  */
 
 const endOfHead = "\r\n\r\n"
@@ -16,6 +15,11 @@ export class Requests {
 
   /** Called with the path and the size of the body at the end of each request. */
   constructor(private readonly onRequest: (path: string, received: number) => void) {}
+
+  /** Whether nothing of a request has come that has not ended. */
+  get isIdle(): boolean {
+    return this.next === "head" && this.left === 0 && this.pending === ""
+  }
 
   push(bytes: Buffer): void {
     let at = 0

@@ -4,7 +4,7 @@ import * as net from "node:net"
 import * as tls from "node:tls"
 import * as Certificate from "./certificate.js"
 import { Requests } from "./Requests.js"
-import { answer } from "./routes.js"
+import { type Answer, answer } from "./routes.js"
 
 export interface Options {
   /** Listens on a second port, over TLS. */
@@ -37,6 +37,8 @@ export interface Responder extends Addresses {
   readonly close: () => void
 }
 
+const none = Buffer.alloc(0)
+
 const listening = (server: net.Server): Promise<number> =>
   new Promise((resolve, reject) => {
     server.once("error", reject)
@@ -59,11 +61,28 @@ export const serve = async (options: Options = {}): Promise<Responder> => {
     socket.on("close", () => sockets.delete(socket))
   }
   const talk = (socket: net.Socket) => {
-    const requestsOf = new Requests((path, received) => {
-      requests++
-      socket.write(answer(path, received))
+    // Bytes that were one whole request, and what was answered: the same bytes are that request again. Most clients
+    // send nothing else, and need not be read.
+    let known = none
+    let knownAnswer: Answer = ""
+    let found = 0
+    const parser = new Requests((path, received) => {
+      found++
+      knownAnswer = answer(path, received)
+      socket.write(knownAnswer, "latin1")
     })
-    socket.on("data", (bytes: Buffer) => requestsOf.push(bytes))
+    socket.on("data", (bytes: Buffer) => {
+      const wasIdle = parser.isIdle
+      if (wasIdle && bytes.equals(known)) {
+        requests++
+        socket.write(knownAnswer, "latin1")
+        return
+      }
+      found = 0
+      parser.push(bytes)
+      requests += found
+      known = wasIdle && found === 1 && parser.isIdle ? Buffer.from(bytes) : none
+    })
   }
 
   const plain = net.createServer((socket) => {
