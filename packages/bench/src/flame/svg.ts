@@ -27,8 +27,7 @@ const unsafe: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">
 
 /** Text for XML, in which control characters cannot be said at all. */
 export const escaped = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is those that are looked for.
-  text.replace(/[\u0000-\u001f\u007f]/g, " ").replace(/[&<>"]/g, (character) => unsafe[character]!)
+  text.replace(/\p{Cc}/gu, " ").replace(/[&<>"]/g, (character) => unsafe[character]!)
 
 const px = (value: number): string => String(Math.round(value * 100) / 100)
 
@@ -55,7 +54,10 @@ const box = (it: Box, top: number, whole: number): string => {
   ]
   const text = label(it)
   return [
-    `<g><title>${escaped(tip.filter((line) => line !== undefined).join("\n")).replaceAll("\n", "&#10;")}</title>`,
+    `<g><title>${tip
+      .filter((line) => line !== undefined)
+      .map(escaped)
+      .join("&#10;")}</title>`,
     `<rect class="${depth === 0 ? "page" : frame.owner}" x="${px(margin + x)}" y="${y}" width="${px(width)}" height="${row}"/>`,
     text === "" ? "" : `<text x="${px(margin + x + 3)}" y="${y + 12}">${escaped(text)}</text>`,
     "</g>"

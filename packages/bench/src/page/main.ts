@@ -1,0 +1,5 @@
+/** `npm run tables`. */
+import { start } from "../commandLine.js"
+import { main } from "./cli.js"
+
+start(main(process.argv))
