@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Answers from "../src/answers.js"
 import { contestant } from "../src/lineup.js"
+import { rounds as usualRounds } from "../src/Measure.js"
 import * as Bodies from "../src/measures/bodies.js"
 import * as Headers from "../src/measures/headers.js"
 import * as Json from "../src/measures/json.js"
@@ -16,8 +17,11 @@ describe("races over HTTP", () => {
       for (const operations of [1, 40, 399, 2000]) {
         const rounds = Races.rounds({ quick }, operations, 8)
         assert.deepStrictEqual([rounds.warmUp % 8, rounds.operations % 8], [0, 0])
-        assert.isAtLeast(rounds.warmUp, operations / 8)
-        assert.isAtLeast(rounds.rounds, 5)
+        const usual = usualRounds({ quick }, operations)
+        for (const count of ["warmUp", "operations", "rounds"] as const) {
+          assert.isAtLeast(rounds[count], usual[count])
+          assert.isBelow(rounds[count], usual[count] + 8)
+        }
       }
     }
   })

@@ -43,8 +43,8 @@ export const bodies: Measure = Effect.fnUntraced(function* (effort) {
       bytes
     })
 
-  yield* run("Collected", 16 * KiB, 2_000)
-  const small = yield* run("Streamed", 16 * KiB, 2_000)
+  yield* run("Collected", 16 * KiB, 1_000)
+  const small = yield* run("Streamed", 16 * KiB, 1_000)
   const wholeMebibyte = yield* run("Collected", MiB, 200)
   const mebibyte = yield* run("Streamed", MiB, 200)
   const large = yield* run("Streamed", 16 * MiB, 20)
