@@ -14,3 +14,12 @@ export const statesInTheKernel = (to: number, from?: number): ReadonlyArray<stri
   )
   return [...readFileSync("/proc/net/tcp", "latin1").matchAll(line)].map(([, state]) => state ?? "")
 }
+
+/** Bytes that have come for this machine's sockets on loopback to a port and that nobody has read. Linux only. */
+export const unreadInTheKernel = (to: number): number => {
+  const line = new RegExp(`^ *\\d+: 0100007F:\\w{4} ${address(to)} \\w\\w \\w{8}:(\\w{8}) `, "gm")
+  return [...readFileSync("/proc/net/tcp", "latin1").matchAll(line)].reduce(
+    (sum, [, queue]) => sum + Number.parseInt(queue ?? "0", 16),
+    0
+  )
+}
