@@ -28,7 +28,7 @@ const words = { Collected: "collected", Streamed: "streamed" } as const
 export const bodies: Measure = Effect.fnUntraced(function* (effort) {
   const { origin } = yield* Server.start()
   const settings = { origin, connections }
-  const collecting = yield* Peers.make(settings)
+  const collecting = yield* Races.peers(effort, settings)
   // Without a `Stream`: only for bodies piece by piece.
   const chunks = yield* Peers.make(settings, ["hotaru, forEachChunk"])
   const streaming = [...collecting, ...chunks]

@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as Answers from "../answers.js"
 import { against } from "../findings.js"
 import type { Measure } from "../Measure.js"
-import * as Peers from "../peers/index.js"
 import * as Server from "../server.js"
 import type { Text } from "../Work.js"
 import * as Races from "./races.js"
@@ -21,9 +20,9 @@ export const work: Text = {
 
 export const headers: Measure = Effect.fnUntraced(function* (effort) {
   const { origin } = yield* Server.start()
-  const peers = yield* Peers.make({ origin, connections: together })
+  const peers = yield* Races.peers(effort, { origin, connections: together })
   const title = `Small GET, ${fields} response headers, ${together} at a time`
-  const { cpu } = yield* Races.run(effort, peers, { title, work, together, operations: 3_000 })
+  const { cpu } = yield* Races.run(effort, peers, { title, work, together, operations: 5_000 })
   const what = (other: string) => `${fields} response headers, CPU against ${other}`
   return [
     against(cpu, "hotaru", "layerUndici", undefined, what("layerUndici")),

@@ -4,7 +4,6 @@ import * as Schema from "effect/Schema"
 import * as Answers from "../answers.js"
 import { against } from "../findings.js"
 import type { Measure } from "../Measure.js"
-import * as Peers from "../peers/index.js"
 import * as Server from "../server.js"
 import type { Json } from "../Work.js"
 import * as Races from "./races.js"
@@ -35,9 +34,9 @@ export const work: Json = {
 
 export const json: Measure = Effect.fnUntraced(function* (effort) {
   const { origin } = yield* Server.start()
-  const peers = yield* Peers.make({ origin, connections: together })
+  const peers = yield* Races.peers(effort, { origin, connections: together })
   const title = `POST of 1 KiB of JSON, answer decoded, ${together} at a time`
-  const { cpu } = yield* Races.run(effort, peers, { title, work, together, operations: 3_000 })
+  const { cpu } = yield* Races.run(effort, peers, { title, work, together, operations: 5_000 })
   const what = (other: string) => `POST of 1 KiB of JSON, CPU against ${other}`
   return [
     against(cpu, "hotaru", "layerUndici", undefined, what("layerUndici")),

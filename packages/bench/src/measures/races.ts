@@ -1,9 +1,10 @@
 /** What the measures over HTTP have in common: every peer does the same work, untraced, and a table tells how it went. */
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { race } from "../lineup.js"
 import { type Effort, rounds as usualRounds } from "../Measure.js"
-import { references } from "../peers/index.js"
-import type { Peer } from "../peers/Peer.js"
+import * as Peers from "../peers/index.js"
+import type { Peer, Settings } from "../peers/Peer.js"
 import * as Report from "../Report.js"
 import type { Figures, Measured, Rounds } from "../rounds.js"
 import type { Work } from "../Work.js"
@@ -19,11 +20,18 @@ export interface Race {
   readonly bytes?: number | undefined
 }
 
-/** The usual rounds, in which everybody who works has the same number of operations to do. */
+/** Those who race; for a rough answer without the slower ones. */
+export const peers = (effort: Effort, settings: Settings): Effect.Effect<ReadonlyArray<Peer>, never, Scope.Scope> =>
+  effort.quick ? Peers.make(settings, Peers.essential) : Peers.make(settings)
+
+/**
+ * The usual rounds, in which everybody who works has the same number of operations to do. A rough answer is of fewer
+ * operations, but no less of optimised code.
+ */
 export const rounds = (effort: Effort, operations: number, together: number): Rounds => {
   const usual = usualRounds(effort, operations)
   const even = (count: number) => Math.ceil(count / together) * together
-  return { ...usual, warmUp: even(usual.warmUp), operations: even(usual.operations) }
+  return { ...usual, warmUp: even(Math.max(usual.warmUp, operations / 4)), operations: even(usual.operations) }
 }
 
 const mebibytes = (perSecond: ReadonlyArray<Figures>, bytes: number): ReadonlyArray<Figures> =>
@@ -34,7 +42,7 @@ export const table = (title: string, { cpu, p50, p99, perSecond }: Measured, byt
   title: `${title}: CPU per request`,
   unit: "µs",
   figures: cpu,
-  references,
+  references: Peers.references,
   beside: [
     bytes === undefined
       ? { title: "requests/s", figures: perSecond }

@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as Answers from "../answers.js"
 import { against } from "../findings.js"
 import type { Measure } from "../Measure.js"
-import * as Peers from "../peers/index.js"
 import * as Server from "../server.js"
 import type { Text } from "../Work.js"
 import * as Races from "./races.js"
@@ -15,9 +14,9 @@ const work: Text = { _tag: "Text", path: Answers.small.path, expected: Answers.s
 export const tls: Measure = Effect.fnUntraced(function* (effort) {
   const server = yield* Server.start({ tls: true })
   const { ca, origin } = server.tls!
-  const peers = yield* Peers.make({ origin, connections: together, tls: { ca } })
+  const peers = yield* Races.peers(effort, { origin, connections: together, tls: { ca } })
   const title = `Small GET over TLS, kept connections, ${together} at a time`
-  const { cpu } = yield* Races.run(effort, peers, { title, work, together, operations: 3_000 })
+  const { cpu } = yield* Races.run(effort, peers, { title, work, together, operations: 5_000 })
   const { handshakes, requests } = yield* server.stats
   const most = peers.length * together
   if (handshakes > most) {

@@ -146,3 +146,5 @@ export const clients = {
 } satisfies Readonly<Record<string, Make>>
 
 export const names = Object.keys(clients) as ReadonlyArray<keyof typeof clients>
+
+export const essential: typeof names = ["tls.connect", "undici.request", "node:https", "hotaru"]

@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as Answers from "../answers.js"
 import { against } from "../findings.js"
 import type { Measure } from "../Measure.js"
-import * as Peers from "../peers/index.js"
 import * as Report from "../Report.js"
 import * as Server from "../server.js"
 import type { Upload } from "../Work.js"
@@ -24,7 +23,7 @@ export const work: Upload = {
 
 export const upload: Measure = Effect.fnUntraced(function* (effort) {
   const { origin } = yield* Server.start()
-  const peers = yield* Peers.make({ origin, connections })
+  const peers = yield* Races.peers(effort, { origin, connections })
   yield* Report.remark(`Uploads: ${connections} connections, and as many requests at a time, for every client.`)
   const { cpu } = yield* Races.run(effort, peers, {
     title: `PUT of 16 MiB in pieces of 64 KiB, ${connections} at a time`,
