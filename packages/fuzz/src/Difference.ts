@@ -23,11 +23,23 @@ export interface Difference {
   readonly reason: string
   /** Where the rule is written. */
   readonly source: string
+  /** Versions of llhttp that have it, as `major.minor`: the first one, and the first one that has it no more. */
+  readonly since?: string
+  readonly until?: string
   /** Judged by the bytes themselves wherever that can be done, not by what the codec says of them. */
   readonly applies: (found: Found) => boolean
   /** How to go on once this difference is known; the codec's refusal of what the peer reads on leaves nothing to compare. */
   readonly without: "nothing more to compare" | ((found: Found) => Changed)
 }
+
+const number = (version: string): number => {
+  const [major = 0, minor = 0] = version.split(".").map(Number)
+  return major * 1000 + minor
+}
+
+/** Whether a difference is one with the llhttp of that version. */
+export const isOf = ({ since = "0.0", until = "999.0" }: Difference, version: string): boolean =>
+  number(since) <= number(version) && number(version) < number(until)
 
 /** Where the status line of the head starts that holds a byte, after the interim heads before it. */
 export const headStart = ({ bytes }: Case, at: number): number => {

@@ -1,6 +1,6 @@
 /** Who reads, and what is known to differ. */
 import type { Case } from "./Case.js"
-import type { Difference } from "./Difference.js"
+import { type Difference, isOf } from "./Difference.js"
 import { bodies } from "./differences/bodies.js"
 import { clients } from "./differences/clients.js"
 import { connections } from "./differences/connections.js"
@@ -27,7 +27,16 @@ export const standard: Readers = {
   theirs: (given, end) => parser.read(given, end)
 }
 
-export const differences: ReadonlyArray<Difference> = [...limits, ...clients, ...heads, ...bodies, ...connections]
+/** Whatever the version. */
+export const everyDifference: ReadonlyArray<Difference> = [...limits, ...clients, ...heads, ...bodies, ...connections]
+
+/** Whatever the version, too. */
+export const everyDifferenceOfUndici: ReadonlyArray<Difference> = undici
+
+/** Whether it is one with the llhttp of this Node. */
+export const isHere = (one: Difference): boolean => isOf(one, process.versions["llhttp"] ?? "")
+
+export const differences: ReadonlyArray<Difference> = everyDifference.filter(isHere)
 
 /** A whole client, compared with that parser on a part of the cases. What differs from the codec in both is named once. */
 export interface Client {
@@ -38,7 +47,7 @@ export interface Client {
 
 export const clientsOfAPart: ReadonlyArray<Client> = [
   { name: "node:http", read: NodeHttp.read, differences: [] },
-  { name: "undici", read: Undici.read, differences: undici }
+  { name: "undici", read: Undici.read, differences: undici.filter(isHere) }
 ]
 
 /** The parser byte by byte, which tells exactly where it sees the answer's end. */

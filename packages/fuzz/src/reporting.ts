@@ -5,8 +5,8 @@ import * as Readers from "./Readers.js"
 import type { Tally } from "./Tally.js"
 
 export const everyDifference: ReadonlyArray<Difference> = [
-  ...Readers.differences,
-  ...Readers.clientsOfAPart.flatMap(({ differences }) => differences)
+  ...Readers.everyDifference,
+  ...Readers.everyDifferenceOfUndici
 ]
 
 export const failed = ({ problem, readers, seed, shrinks, smallest }: Failure): string =>
@@ -25,7 +25,9 @@ const counts = (counted: ReadonlyMap<string, number>): string =>
     .join(", ")
 
 export const summary = (tally: Tally, failures: number, seconds: number): string => {
-  const unseen = everyDifference.filter(({ name }) => !tally.differences.has(name)).map(({ name }) => name)
+  const unseen = everyDifference
+    .filter((one) => Readers.isHere(one) && !tally.differences.has(one.name))
+    .map(({ name }) => name)
   return [
     `Outcomes (codec/Node's parser): ${counts(tally.outcomes)}.`,
     `Through whole clients: ${counts(tally.clients)}.`,
@@ -36,10 +38,14 @@ export const summary = (tally: Tally, failures: number, seconds: number): string
   ].join("\n")
 }
 
+const versions = ({ since, until }: Difference): string =>
+  [...(since === undefined ? [] : [`from ${since}`]), ...(until === undefined ? [] : [`before ${until}`])].join(", ") ||
+  "any"
+
 /** The list, as a table in Markdown. */
 export const list = (): string =>
   [
-    "| Difference | Why | Source |",
-    "| --- | --- | --- |",
-    ...everyDifference.map(({ name, reason, source }) => `| ${name} | ${reason} | ${source} |`)
+    "| Difference | Why | Source | llhttp |",
+    "| --- | --- | --- | --- |",
+    ...everyDifference.map((one) => `| ${one.name} | ${one.reason} | ${one.source} | ${versions(one)} |`)
   ].join("\n")

@@ -30,13 +30,19 @@ describe("the list of differences between the codec and Node's parser", () => {
 
   for (const [name, given] of codecAndParser) {
     it(`needs "${name}", which explains what it names alone: ${JSON.stringify(given.bytes?.slice(0, 60))}`, () => {
-      assert.deepStrictEqual(verdict(whole(given)), { _tag: "Explained", names: [name] })
-      assert.strictEqual(verdict(whole(given), without(Readers.differences, name))._tag, "Unexplained")
+      const found = verdict(whole(given))
+      if (Readers.differences.some((difference) => difference.name === name)) {
+        assert.deepStrictEqual(found, { _tag: "Explained", names: [name] })
+        assert.strictEqual(verdict(whole(given), without(Readers.differences, name))._tag, "Unexplained")
+      } else {
+        // This Node has another llhttp, with which there is no such difference.
+        assert.deepStrictEqual(found, { _tag: "Same" })
+      }
     })
   }
 
   it("has an example for each of its names, and names nothing twice", () => {
-    assert.deepStrictEqual([...new Set(codecAndParser.map(([name]) => name))].sort(), namesOf(Readers.differences))
+    assert.deepStrictEqual([...new Set(codecAndParser.map(([name]) => name))].sort(), namesOf(Readers.everyDifference))
   })
 
   it("is not asked where both read alike", () => {
@@ -44,7 +50,7 @@ describe("the list of differences between the codec and Node's parser", () => {
   })
 
   it("gives a reason and a source for each", () => {
-    for (const { name, reason, source } of [...Readers.differences, ...undici.differences]) {
+    for (const { name, reason, source } of [...Readers.everyDifference, ...Readers.everyDifferenceOfUndici]) {
       assert.match(source, /^RFC 911\d (?:appendix|sections?) /, name)
       assert.match(reason, /\.$/, name)
     }
@@ -59,13 +65,19 @@ describe("the list of differences between undici and Node's parser", () => {
 
   for (const [name, given] of undiciAndParser) {
     it(`needs "${name}", which explains what it names alone`, async () => {
-      assert.deepStrictEqual(await verdict(whole(given)), { _tag: "Explained", names: [name] })
-      assert.strictEqual((await verdict(whole(given), without(undici.differences, name)))._tag, "Unexplained")
+      const found = await verdict(whole(given))
+      if (undici.differences.some((difference) => difference.name === name)) {
+        assert.deepStrictEqual(found, { _tag: "Explained", names: [name] })
+        assert.strictEqual((await verdict(whole(given), without(undici.differences, name)))._tag, "Unexplained")
+      } else {
+        // Here both have the same llhttp in this.
+        assert.deepStrictEqual(found, { _tag: "Same" })
+      }
     })
   }
 
   it("has an example for each of its names", () => {
-    assert.deepStrictEqual(undiciAndParser.map(([name]) => name).sort(), namesOf(undici.differences))
+    assert.deepStrictEqual(undiciAndParser.map(([name]) => name).sort(), namesOf(Readers.everyDifferenceOfUndici))
   })
 })
 

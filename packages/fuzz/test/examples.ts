@@ -32,7 +32,9 @@ export const codecAndParser: ReadonlyArray<readonly [name: string, given: Partia
   ["a length above 2^53 - 1", answer(["HTTP/1.1 200 OK", "Content-Length: 9007199254740992"])],
   ["two carriage returns for a line end", { bytes: "HTTP/1.1 200 OK\r\rXContent-Length: 0\r\n\r\n" }],
   ["a version is refused at its first wrong digit", { bytes: "HTTP/3" }],
-  ["a tab behind a length or a coding", answer(["HTTP/1.1 200 OK", "Content-Length: 0\t"])],
+  ["an empty Transfer-Encoding among the trailers", chunked("0\r\nTransfer-Encoding:\r\n\r\n")],
+  ["a tab behind a length", answer(["HTTP/1.1 200 OK", "Content-Length: 0\t"])],
+  ["a tab behind a coding", answer(["HTTP/1.1 200 OK", "Transfer-Encoding: chunked \t"], "0\r\n\r\n")],
   ["a framing field is refused at once", { bytes: "HTTP/1.1 200 OK\r\nContent-Length: five\r\n" }],
   ["lengths and codings of a tunnel", { method: "CONNECT", ...answer(["HTTP/1.1 200 OK", "Content-Length: five"]) }],
   ["a chunk above 2^53 - 1 bytes", chunked("20000000000000\r\nhello")],
@@ -59,7 +61,13 @@ export const undiciAndParser: ReadonlyArray<readonly [name: string, given: Parti
   ],
   ["a length where there is no body", answer(["HTTP/1.1 304 Not Modified", "Content-Length: 5"])],
   ["101 without its fields, and a status below 100", answer(["HTTP/1.1 101 Switching Protocols"])],
-  ["DEL in a quoted chunk extension", chunked('5;a="\x7f"\r\nhello\r\n0\r\n\r\n')]
+  ["DEL in a quoted chunk extension", chunked('5;a="\x7f"\r\nhello\r\n0\r\n\r\n')],
+  [
+    "two carriage returns for a line end, by an older llhttp",
+    { bytes: "HTTP/1.1 200 OK\r\rXContent-Length: 0\r\n\r\n" }
+  ],
+  ["an empty Transfer-Encoding, by an older llhttp", answer(["HTTP/1.1 200 OK", "Transfer-Encoding:"])],
+  ["a tab behind a length, by an older llhttp", answer(["HTTP/1.1 200 OK", "Content-Length: 0\t"])]
 ]
 
 /** Answers that every reader reads alike, at the edges of what is allowed. */

@@ -46,6 +46,7 @@ export const connections: ReadonlyArray<Difference> = [
     name: "a tab behind an option of Connection",
     reason: "Blanks around the items of a list are SP and HTAB; llhttp does not know an option with a tab behind it.",
     source: "RFC 9110 section 5.6.1",
+    until: "9.4",
     applies: ({ given, ours }) => ours.head !== undefined && tabs.test(given.bytes),
     without: ({ given }) => ({ given: { ...given, bytes: given.bytes.replace(tabs, "$1 ") }, reread: "both" })
   }

@@ -1,6 +1,6 @@
 /** Where llhttp, which is in Node and in undici, reads heads that the codec refuses. */
 import type { Difference, Found } from "../Difference.js"
-import { headStart, valuesOf } from "../Difference.js"
+import { headStart, valuesIn, valuesOf } from "../Difference.js"
 
 /** The codec refused a head at a byte with an error; the peer read on. */
 const stricter = (
@@ -32,7 +32,15 @@ const framingLine = ({ bytes }: Found["given"], { refusal }: Found["theirs"]): n
     ? -1
     : bytes.slice(0, refusal.at).search(/(?<=^|\n)(?:content-length|transfer-encoding):[^\n]*\n?$/i)
 
-const tabs = /((?:^|\n)(?:content-length|transfer-encoding):[ \t]*[^\s]+ *)\t[ \t]*(?=\r)/i
+const emptyCoding = /(?<=\n)transfer-encoding(:[ \t]*\r?\n?)$/i
+
+const withoutTabs = (name: string): Pick<Difference, "applies" | "without"> => {
+  const tabs = new RegExp(`((?:^|\\n)${name}:[ \\t]*[^\\s]+ *)\\t[ \\t]*(?=\\r)`, "i")
+  return {
+    applies: ({ given }) => tabs.test(given.bytes),
+    without: ({ given }) => ({ given: { ...given, bytes: given.bytes.replace(tabs, "$1") }, reread: "both" })
+  }
+}
 
 export const heads: ReadonlyArray<Difference> = [
   {
@@ -103,6 +111,7 @@ export const heads: ReadonlyArray<Difference> = [
     name: "an empty Transfer-Encoding beside Content-Length",
     reason: "The field is there, whatever it says: both together are how answers are smuggled.",
     source: "RFC 9112 section 6.3",
+    until: "9.4",
     ...stricter("AmbiguousLength", ({ at, given, start }) => {
       const head = headOf(given, start, at)
       const codings = valuesOf(head, "transfer-encoding")
@@ -123,6 +132,7 @@ export const heads: ReadonlyArray<Difference> = [
     reason:
       "A line ends with CR LF; llhttp takes CR CR after a status line, and the second one need not end it elsewhere.",
     source: "RFC 9112 section 2.2",
+    until: "9.4",
     ...stricter(
       "MalformedHeader",
       ({ at, given, rest, start }) =>
@@ -143,11 +153,33 @@ export const heads: ReadonlyArray<Difference> = [
     })
   },
   {
-    name: "a tab behind a length or a coding",
-    reason: "Optional blanks are SP and HTAB; llhttp forgets the tab behind these two values.",
+    name: "an empty Transfer-Encoding among the trailers",
+    reason: "A trailer frames nothing, whatever its name; it is handed on apart from the head.",
+    source: "RFC 9112 section 7.1.2",
+    since: "9.4",
+    applies: ({ given, ours, theirs }) =>
+      ours.head !== undefined &&
+      valuesIn(ours.head, "transfer-encoding").join() !== "" &&
+      theirs.refusal?.code === "HPE_INVALID_TRANSFER_ENCODING" &&
+      emptyCoding.test(given.bytes.slice(0, theirs.refusal.at)),
+    without: ({ given, theirs }) => {
+      const { at } = theirs.refusal!
+      const bytes = `${given.bytes.slice(0, at).replace(emptyCoding, "transfer_encoding$1")}${given.bytes.slice(at)}`
+      return { given: { ...given, bytes }, reread: "both" }
+    }
+  },
+  {
+    name: "a tab behind a coding",
+    reason: "Optional blanks are SP and HTAB; llhttp does not know a coding with a tab behind it.",
     source: "RFC 9110 sections 5.5 and 5.6.3",
-    applies: ({ given }) => tabs.test(given.bytes),
-    without: ({ given }) => ({ given: { ...given, bytes: given.bytes.replace(tabs, "$1") }, reread: "both" })
+    ...withoutTabs("transfer-encoding")
+  },
+  {
+    name: "a tab behind a length",
+    reason: "Optional blanks are SP and HTAB; llhttp refused a length with a tab behind it.",
+    source: "RFC 9110 sections 5.5 and 5.6.3",
+    until: "9.4",
+    ...withoutTabs("content-length")
   },
   {
     name: "a framing field is refused at once",

@@ -82,5 +82,35 @@ export const undici: ReadonlyArray<Difference> = [
       theirs.open !== "refused" &&
       /(?:^|\n)[\da-f]+;[^\n]*"[^\n]*\x7f"?$/i.test(given.bytes.slice(0, ours.refusal.at + 1)),
     without: "nothing more to compare"
+  },
+  {
+    name: "two carriage returns for a line end, by an older llhttp",
+    reason: "A line ends with CR LF; llhttp took CR CR after a status line, and undici has that one.",
+    source: "RFC 9112 section 2.2",
+    since: "9.4",
+    applies: ({ given, ours }) =>
+      ours.refusal?.code === "HPE_STRICT" && /\r\r$/.test(given.bytes.slice(0, ours.refusal.at + 1)),
+    without: "nothing more to compare"
+  },
+  {
+    name: "an empty Transfer-Encoding, by an older llhttp",
+    reason: "The field is there, whatever it says; undici has an older llhttp, which passes over it.",
+    source: "RFC 9112 section 6.3",
+    since: "9.4",
+    applies: ({ given, ours }) =>
+      ours.refusal?.code === "HPE_INVALID_TRANSFER_ENCODING" &&
+      /\ntransfer-encoding:[ \t]*\r?\n?$/i.test(given.bytes.slice(0, ours.refusal.at)),
+    without: "nothing more to compare"
+  },
+  {
+    name: "a tab behind a length, by an older llhttp",
+    reason: "Optional blanks are SP and HTAB; undici has an older llhttp, which refuses this one.",
+    source: "RFC 9110 sections 5.5 and 5.6.3",
+    since: "9.4",
+    applies: ({ given, theirs }) =>
+      theirs.open === "refused" &&
+      /content-length/i.test(theirs.refusal?.why ?? "") &&
+      /\ncontent-length:[ \t]*\d+ *\t[ \t]*\r/i.test(given.bytes),
+    without: "nothing more to compare"
   }
 ]
