@@ -21,7 +21,7 @@ import * as internal from "./internal/make.js"
 import * as Settings from "./internal/settings.js"
 import type { Lease, LeaseRequest, LeaseRequestOptions, PendingLease, Settlement } from "./Lease.js"
 import * as PoolConfig from "./PoolConfig.js"
-import type { AcquireError } from "./PoolError.js"
+import type { AcquireError, PendingLimitReached } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"
 import type { HostStats, PoolStats } from "./PoolStats.js"
 
@@ -99,6 +99,11 @@ export interface UnsafePool {
    * cancel it with, while it waits.
    */
   readonly request: (key: ConnectionKey, request: LeaseRequest, options?: LeaseRequestOptions) => PendingLease
+  /**
+   * Refuses a request before it is made, where it can be seen at a glance that it would be: the cheap way out under
+   * overload. Counts and tells as `request` does. `undefined`: it is worth asking.
+   */
+  readonly refusal: (key: ConnectionKey) => PendingLimitReached | undefined
   /** The one timer of the pool and of everything built on it. */
   readonly deadlines: Deadlines
   /** Whether new requests are taken: false from the moment a drain begins. */

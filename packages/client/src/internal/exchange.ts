@@ -95,8 +95,8 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     this.lease = lease
     this.writtenBefore = connection.bytesWritten
     connection.receiver = this
-    // A request that cannot be sent twice waits as well: the peer's FIN may be here and not seen yet.
-    if (lease.resting || (lease.reused && !this.plan.repeatable)) {
+    // What has reached this machine is seen first: the peer's end, or bytes that would pass for the answer.
+    if (lease.resting || lease.reused) {
       this.stage = "Resting"
       connection.onTurn(() => {
         if (this.stage === "Resting" && this.lease === lease) this.send(lease)

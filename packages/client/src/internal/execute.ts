@@ -99,6 +99,11 @@ export class Executor {
       OneShot.discardBody(request)
       return ended(fiber, span, Exit.fail(requestError(request, plan)))
     }
+    const refusal = this.pool.unsafe.refusal(destination.origin.key)
+    if (refusal !== undefined) {
+      OneShot.discardBody(request)
+      return ended(fiber, span, Exit.fail(requestError(request, refusal)))
+    }
     const exchange = new Exchange(
       this.pool.unsafe,
       plan,
@@ -128,7 +133,11 @@ export class Executor {
       },
       onFailure: (cause) => {
         exchange.interrupt()
-        return ended(fiber, span, Exit.failCause(Cause.map(cause, (failure) => requestError(request, failure))))
+        const failed =
+          cause._tag === "Fail"
+            ? Exit.fail(requestError(request, cause.error))
+            : Exit.failCause(Cause.map(cause, (failure) => requestError(request, failure)))
+        return ended(fiber, span, failed)
       }
     })
   }

@@ -12,7 +12,7 @@ import { silentReceiver } from "@hotaru/pool/Connection"
 import * as Effect from "effect/Effect"
 import { NodeInspectSymbol } from "effect/Inspectable"
 import { forgetWriteError, isWriteError, keepReadingAfterWriteError, wasReset } from "./nodeInternals.js"
-import { copyOf, mayGiveAway, nextBuffer, sharedBuffer } from "./readBuffer.js"
+import { clearBehind, copyOf, mayGiveAway, nextBuffer, sharedBuffer } from "./readBuffer.js"
 import { onTurn } from "./turn.js"
 
 let opened = 0
@@ -36,6 +36,8 @@ export class SocketConnection implements Connection {
   private told: Receiver | undefined
   /** What this socket reads into; undefined once given away, until the read is over. */
   private buffer: Uint8Array | undefined = sharedBuffer
+  /** Bytes of the read under way. */
+  private lastRead = 0
   private paused = false
   private parked = false
   private destroyed = false
@@ -99,7 +101,9 @@ export class SocketConnection implements Connection {
   }
 
   keep(bytes: Uint8Array): Uint8Array {
-    if (!mayGiveAway(this.buffer, bytes)) return copyOf(bytes)
+    const { buffer } = this
+    if (buffer === undefined || !mayGiveAway(buffer, bytes)) return copyOf(bytes)
+    clearBehind(buffer, this.lastRead)
     this.buffer = undefined
     return bytes
   }
@@ -166,6 +170,7 @@ export class SocketConnection implements Connection {
       this.held.push(copyOf(bytes))
       return
     }
+    this.lastRead = length
     told.onBytes(bytes)
     this.buffer = nextBuffer(this.buffer, length, this.parked)
   }

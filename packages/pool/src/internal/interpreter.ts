@@ -45,7 +45,8 @@ export class Interpreter implements LeaseOwner, DialOwner {
   private readonly leaks: LeakWatch
   private readonly reclaimer: Reclaimer
   private readonly commands: Commands = []
-  private executing = false
+  /** Whether commands are being carried out: within a callback of the pool nothing is granted before it has returned. */
+  executing = false
   readonly watchers = new Watchers()
 
   constructor(
@@ -93,14 +94,6 @@ export class Interpreter implements LeaseOwner, DialOwner {
       this.reclaimer.press(host)
     }
     return pending
-  }
-
-  /** Whether a request made in this very step is granted in it. */
-  liesReady(key: ConnectionKey): boolean {
-    const now = this.time.now()
-    const host = this.hosts.find(key)
-    // Within a callback of the pool nothing is granted before it has returned.
-    return host !== undefined && !this.executing && Leasing.liesReady(this.state, host, now)
   }
 
   cancel(pending: PendingRequest): boolean {

@@ -47,20 +47,36 @@ export const request = (state: PoolState, waiter: Waiter, isNew: boolean, now: n
   // Those who will be served by a dial under way do not count as waiting; a request that keeps its place never does.
   if (isNew && waiter.waiting && host.waiting - host.dials.size > host.settings.maxPending) {
     leaveLine(state, waiter)
-    state.pendingLimitReached++
-    const error = cheaply(
-      () =>
-        new PendingLimitReached({
-          key: host.key,
-          maxPending: host.settings.maxPending,
-          numbers: numbersOf(state, host)
-        })
-    )
-    refuse(state, waiter, error, now, out)
+    refuse(state, waiter, pendingLimitReached(state, host), now, out)
     forgetIfEmpty(state, host, out)
   } else if (state.observed && waiter.waiting) {
     out.push({ _tag: "Emit", event: PoolEvent.Queued({ at: now, key: host.key, waiting: host.waiting }) })
   }
+}
+
+const pendingLimitReached = (state: PoolState, host: HostRecord): PendingLimitReached => {
+  state.pendingLimitReached++
+  const { maxPending } = host.settings
+  return cheaply(() => new PendingLimitReached({ key: host.key, maxPending, numbers: numbersOf(state, host) }))
+}
+
+/** Whether a new request could neither be served nor stand in line, as can be seen at a glance: a busy host's own limits are reached. */
+export const isHopeless = (state: PoolState, host: HostRecord): boolean =>
+  state.takesRequests &&
+  host.waiting - host.dials.size >= host.settings.maxPending &&
+  host.places >= host.settings.maxConnections &&
+  host.idleList.size === 0 &&
+  host.roomy.size === 0
+
+/** Refuses a request that {@link isHopeless} before it has come into line. */
+export const refuseAtOnce = (state: PoolState, host: HostRecord, now: number, out: Commands): PendingLimitReached => {
+  host.askedAt = now
+  host.neglected = false
+  const error = pendingLimitReached(state, host)
+  if (state.observed) {
+    out.push({ _tag: "Emit", event: PoolEvent.Refused({ at: now, key: host.key, waited: 0, error }) })
+  }
+  return error
 }
 
 /** The freest fit connection: one with room, else an idle one in the configured order; unfit ones are closed on the way. */

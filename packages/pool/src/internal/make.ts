@@ -16,6 +16,7 @@ import * as Tracer from "effect/Tracer"
 import type { ConnectionPoolShape } from "../ConnectionPool.js"
 import { Connector } from "../Connector.js"
 import type { PoolConfig } from "../PoolConfig.js"
+import * as Glances from "./glances.js"
 import { Interpreter } from "./interpreter.js"
 import * as Settings from "./settings.js"
 import * as Shutdown from "./shutdown.js"
@@ -87,6 +88,7 @@ export const make = (
       resume: Effect.sync(() => pool.resume()),
       unsafe: {
         request: (key, request, options) => pool.request(key, request, options),
+        refusal: (key) => Glances.refusal(pool, key),
         deadlines: pool.deadlines,
         takesRequests: () => pool.state.takesRequests
       }

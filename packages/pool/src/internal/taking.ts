@@ -15,6 +15,7 @@ import type { ConnectionKey } from "../ConnectionKey.js"
 import type { Lease, LeaseRequest, LeaseRequestOptions, PendingLease } from "../Lease.js"
 import { Broken, Reusable } from "../Lease.js"
 import type { AcquireError } from "../PoolError.js"
+import * as Glances from "./glances.js"
 import type { Interpreter } from "./interpreter.js"
 import type { LeaseImpl } from "./lease.js"
 
@@ -158,7 +159,7 @@ class ScopedLease {
  */
 export const acquire = (pool: Interpreter, key: ConnectionKey): Effect.Effect<Connection, AcquireError, Scope.Scope> =>
   Effect.withFiberRuntime<Connection, AcquireError, Scope.Scope>((fiber) => {
-    if (!pool.liesReady(key)) return acquireInLine(pool, key)
+    if (!Glances.liesReady(pool, key)) return acquireInLine(pool, key)
     const scoped = new ScopedLease()
     return Effect.flatMap(Scope.addFinalizerExit(scopeOf(fiber), scoped.end), () => {
       const request = new FiberRequest()

@@ -108,8 +108,22 @@ export class World {
     const host = this.host(name)
     const ticket = replaces?.ticket ?? this.state.nextTicket++
     const waiter = new Waiter(nobody, host, ticket, replaces?.since ?? this.now, fresh)
-    this.decide((out) => Leasing.request(this.state, waiter, replaces === undefined, this.now, out))
+    const foreseen = replaces === undefined && !fresh ? this.glance(host) : undefined
+    this.decide((out) => {
+      Leasing.request(this.state, waiter, replaces === undefined, this.now, out)
+      const what = out.find(
+        (command) => (command._tag === "Grant" || command._tag === "Refuse") && command.waiter === waiter
+      )
+      if (foreseen === "granted") assert.strictEqual(what?._tag, "Grant")
+      if (foreseen === "refused") assert.isTrue(what?._tag === "Refuse" && what.error._tag === "PendingLimitReached")
+    })
     return waiter
+  }
+
+  /** What can be seen without making the request. */
+  private glance(host: HostRecord): "granted" | "refused" | undefined {
+    if (Leasing.liesReady(this.state, host, this.now)) return "granted"
+    return Leasing.isHopeless(this.state, host) ? "refused" : undefined
   }
 
   cancel(waiter: Waiter): void {
