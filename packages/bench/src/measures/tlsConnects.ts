@@ -100,7 +100,7 @@ const run = (effort: Effort, tickets: boolean): Effect.Effect<Outcome, never, Re
       Effect.map(Clients.clients[name](target, work), (operation) => audited(contestant(name, operation, together)))
     )
     const measured = yield* Effect.withTracerEnabled(
-      measureAll(contestants, Races.rounds(effort, 400, together)),
+      measureAll(contestants, Races.rounds(effort, 300, together)),
       false
     )
     yield* close
