@@ -12,10 +12,10 @@ export const clients: ReadonlyArray<Difference> = [
     reason:
       "Only a 2xx makes a tunnel; node:http takes every answer to CONNECT for one, interim and refusing ones too.",
     source: "RFC 9110 section 9.3.6",
-    applies: ({ given, ours, theirs }) => {
+    applies: ({ given, theirs }) => {
       if (given.method !== "CONNECT" || theirs.head === undefined) return false
       const { status } = theirs.head
-      return (status < 200 || status >= 300) && status !== 101 && ours.head?.status !== 101
+      return (status < 200 || status >= 300) && status !== 101
     },
     // The refusal of CONNECT is read as what answers a GET; whether 2xx follows an interim answer is beyond the peer.
     without: ({ given, ours, theirs }) =>
