@@ -81,7 +81,7 @@ const refusals: ReadonlyArray<readonly [what: string, path: string, content: str
     "a real socket in a test of the pool",
     "packages/pool/test/A.test.ts",
     'import * as Net from "node:net"',
-    'packages/pool/test/A.test.ts:1: "node:net": real sockets only in packages/node, packages/demo, packages/bench, packages/fuzz'
+    'packages/pool/test/A.test.ts:1: "node:net": real sockets only in packages/node, packages/demo, packages/bench, packages/fuzz, packages/faults'
   ],
   [
     "a dependency that the manifest does not name",
