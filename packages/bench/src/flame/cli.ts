@@ -1,8 +1,8 @@
 /** `npm run flame`: the command line. */
-import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { dirname } from "node:path"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -20,7 +20,8 @@ const together = 50
 /** Microseconds: often enough, and a sample costs some itself. */
 const interval = 200
 
-const output = Options.file("output").pipe(
+const output = Options.text("output").pipe(
+  Options.withPseudoName("file"),
   Options.withDescription("Draws the flame graph into this file, an SVG."),
   Options.optional
 )
@@ -56,6 +57,7 @@ const block = (traced: boolean): string => (traced ? "flame traced" : "flame")
 const flame = ({ output, page, requests, top, traced }: Choices) =>
   Effect.scoped(
     Effect.gen(function* () {
+      const files = yield* FileSystem.FileSystem
       const path = yield* bundle
       const asked = { requests, warmUp: Math.ceil(requests / 3), together, traced, interval }
       const told = yield* profile(path, asked)
@@ -68,15 +70,13 @@ const flame = ({ output, page, requests, top, traced }: Choices) =>
           "Width is CPU time of the client's process, shared out by samples of its main thread; below a function is what it called.",
           `${requests.toLocaleString("en")} requests, ${samples} samples, Node.js ${process.version}. Frames under ${leastShare} are left out.`
         ]
-        yield* Effect.tryPromise(async () => {
-          await mkdir(dirname(output.value), { recursive: true })
-          await writeFile(output.value, svg({ title, notes, all }))
-        })
+        yield* files.makeDirectory(dirname(output.value), { recursive: true })
+        yield* files.writeFileString(output.value, svg({ title, notes, all }))
       }
       if (Option.isSome(page)) {
-        const text = yield* Effect.tryPromise(() => readFile(page.value, "utf8"))
+        const text = yield* files.readFileString(page.value)
         const filled = yield* Blocks.fill(text, new Map([[block(traced), Sums.markdown(all)]]))
-        yield* Effect.tryPromise(() => writeFile(page.value, filled))
+        yield* files.writeFileString(page.value, filled)
       }
     })
   )

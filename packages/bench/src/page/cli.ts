@@ -1,8 +1,8 @@
 /** `npm run tables`: the command line. */
-import { readFile, writeFile } from "node:fs/promises"
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -61,10 +61,11 @@ const page = Options.file("page", { exists: "yes" }).pipe(
 const command = Command.make("npm run tables --", { files, page }, ({ files, page }) =>
   Effect.gen(function* () {
     const results = yield* Effect.forEach(files, read)
-    const before = yield* Effect.tryPromise(() => readFile(page, "utf8"))
+    const { readFileString, writeFileString } = yield* FileSystem.FileSystem
+    const before = yield* readFileString(page)
     const blocks = yield* texts(before, results)
     const after = yield* Blocks.fill(before, blocks)
-    yield* Effect.tryPromise(() => writeFile(page, after))
+    yield* writeFileString(page, after)
     yield* Console.log(`${page}: ${blocks.size} blocks written.`)
   })
 ).pipe(

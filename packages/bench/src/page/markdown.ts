@@ -9,7 +9,7 @@ const grid = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const [head = [], ...body] = rows
   const rule = head.map((_, column) => (column === 0 ? "---" : "---:"))
   return [head, rule, ...body]
-    .map((cells) => `| ${cells.map(text).join(" | ")} |`.replace(/^\| {2}\|/, "| |"))
+    .map((cells) => `| ${cells.map(text).join(" | ")} |`.replace(/\| {2}(?=\|)/g, "| "))
     .join("\n")
 }
 
@@ -66,7 +66,7 @@ export const circumstances = (runs: ReadonlyArray<Results>): string => {
     .map(({ cpu, date, effort, measures, node, system, versions }) => {
       const names = Object.entries(versions).map(([name, version]) => `${name} ${version ?? "(none)"}`)
       const which = all.length === 1 ? "" : ` (${measures.map(({ name }) => name).join(", ")})`
-      return `- ${date.slice(0, 10)}, a ${effort} run${which}: ${cpu.model}, ${cpu.count} cores, ${system}, Node.js ${node}; ${names.join(", ")}.`
+      return `- ${date.slice(0, 10)}, a ${effort} run${which}: ${cpu.model}, ${cpu.count} cores, ${system.replace(/-\S+/, "")}, Node.js ${node}; ${names.join(", ")}.`
     })
     .join("\n")
 }

@@ -1,5 +1,5 @@
 /** What `npm run bench -- --json` printed, read again: as much of it as a page shows. */
-import { readFile } from "node:fs/promises"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -61,8 +61,9 @@ export class ResultsUnreadable extends Data.TaggedError("ResultsUnreadable")<{
 
 const decode = Schema.decodeUnknown(Schema.parseJson(Results))
 
-export const read = (file: string): Effect.Effect<Results, ResultsUnreadable> =>
-  Effect.tryPromise(() => readFile(file, "utf8")).pipe(
-    Effect.flatMap(decode),
-    Effect.mapError((cause) => new ResultsUnreadable({ file, cause }))
+export const read = (file: string) =>
+  Effect.flatMap(FileSystem.FileSystem, ({ readFileString }) =>
+    Effect.flatMap(readFileString(file), (text) =>
+      Effect.mapError(decode(text), (cause) => new ResultsUnreadable({ file, cause }))
+    )
   )
