@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConnectionKey } from "@hotaru/pool"
-import { type AttemptFailure, ofAttempts } from "../src/internal/dialErrors.js"
+import { type AttemptFailure, isRefusal, ofAttempts } from "../src/internal/dialErrors.js"
 
 const key = ConnectionKey.make({ host: "api.test", port: 443, useTls: true })
 
@@ -42,5 +42,27 @@ describe("the error of a dial to several addresses", () => {
 
   it("says so where there was no address", () => {
     assert.deepInclude({ ...ofAttempts(key, []) }, { phase: "dns", local: false })
+  })
+})
+
+describe("an alert of the peer's TLS", () => {
+  const alert = (code: string) => Object.assign(new Error("alert"), { code: `ERR_SSL_${code}` })
+
+  it("refuses us where it is about certificates or the handshake: nothing of a request was read", () => {
+    for (const code of [
+      "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+      "TLSV1_ALERT_UNKNOWN_CA",
+      "SSLV3_ALERT_BAD_CERTIFICATE",
+      "SSL/TLS_ALERT_HANDSHAKE_FAILURE"
+    ]) {
+      assert.isTrue(isRefusal(alert(code)), code)
+    }
+  })
+
+  it("says nothing of the kind where a record was damaged or was not expected: a part may have been read", () => {
+    for (const code of ["SSLV3_ALERT_BAD_RECORD_MAC", "SSL/TLS_ALERT_BAD_RECORD_MAC", "TLSV1_ALERT_INTERNAL_ERROR"]) {
+      assert.isFalse(isRefusal(alert(code)), code)
+    }
+    assert.isFalse(isRefusal(Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })))
   })
 })

@@ -163,6 +163,14 @@ const stalled: ReadonlyArray<Variant> = at(ofProxy.blackhole!, "request", inRequ
   })
 )
 
+/** Behind a handshake, whose length is known only roughly: a request that is shorter than that cannot be aimed at. */
+const underTls: ReadonlyArray<Variant> = only((method, state) => {
+  if (state === "new" && method === "GET") return { impossible: "shorter than the handshake may vary" }
+  const place = state === "new" && method !== "POST, stream" ? 1100 : inRequest(method)
+  const steps = [{ direction: "request" as const, at: place, fault: damage(1, 0x01) }]
+  return { ...usual, secure: true, ...(state === "kept" ? { armed: steps } : { script: { steps } }) }
+})
+
 const send = {
   ...inExchange("request", inRequest),
   corrupt: [
@@ -170,7 +178,8 @@ const send = {
       "in the request line",
       at(damage(1, 0x20), "request", () => 0)
     ),
-    ...named("in the content", withoutContent(at(damage(1, 0x01), "request", inRequest)))
+    ...named("in the content", withoutContent(at(damage(1, 0x01), "request", inRequest))),
+    ...named("under TLS", underTls)
   ]
 }
 send.blackhole = [...send.blackhole, ...named("more than the kernels take", stalled)]

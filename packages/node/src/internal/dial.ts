@@ -13,8 +13,8 @@ import { type Address, type FamilyPreference, inDialOrder } from "./addresses.js
 import type { SocketSettings, Target, TlsTarget } from "./attempt.js"
 import {
   type AttemptFailure,
-  isAlert,
   isOurs,
+  isRefusal,
   ofAttempts,
   ofDefect,
   ofDenials,
@@ -180,7 +180,7 @@ export class Dial {
 const alertsOf =
   (key: ConnectionKey, { identity, place }: TlsTarget, address: string) =>
   (cause: unknown): unknown => {
-    if (!isAlert(cause)) return cause
+    if (!isRefusal(cause)) return cause
     identity.sessions.drop(place)
     return ofAttempts(key, [{ phase: "tls", address, cause }])
   }

@@ -65,6 +65,32 @@ export const isAlert = (cause: unknown): cause is Error => {
   return cause instanceof Error && code !== undefined && code.startsWith("ERR_SSL_") && code.includes("_ALERT_")
 }
 
+/**
+ * Alerts that end a handshake which we believed to be over: a peer refuses our certificate so (RFC 8446 section 4.4.2.4),
+ * and has read nothing of what we sent behind it. The others come in the middle of an exchange (RFC 8446 section 5.2: a
+ * record that was damaged on its way), of which the peer may have seen a part.
+ */
+const refusals = new Set([
+  "ACCESS_DENIED",
+  "BAD_CERTIFICATE",
+  "CERTIFICATE_EXPIRED",
+  "CERTIFICATE_REQUIRED",
+  "CERTIFICATE_REVOKED",
+  "CERTIFICATE_UNKNOWN",
+  "DECRYPT_ERROR",
+  "HANDSHAKE_FAILURE",
+  "INSUFFICIENT_SECURITY",
+  "NO_APPLICATION_PROTOCOL",
+  "NO_CERTIFICATE",
+  "PROTOCOL_VERSION",
+  "UNKNOWN_CA",
+  "UNSUPPORTED_CERTIFICATE"
+])
+
+/** Whether the peer's TLS refused us, and has not read a byte of a request. */
+export const isRefusal = (cause: unknown): cause is Error =>
+  isAlert(cause) && refusals.has(codeOf(cause)?.split("_ALERT_")[1] ?? "")
+
 const inWords = (cause: Error): string => {
   const code = codeOf(cause)
   // OpenSSL's message is a line of its source; its reason is what happened.
