@@ -191,7 +191,10 @@ export class LimitExceeded extends Data.TaggedError("LimitExceeded")<
   }
 > {
   override get message(): string {
-    return `The response is over the limit ${this.limit} = ${this.value}${this.actual === undefined ? "" : ` (${this.actual})`}`
+    const actual = this.actual === undefined ? "" : ` (${this.actual})`
+    const remedy =
+      this.limit === "MaxBodySize" ? "HttpIncomingMessage.withMaxBodySize" : `HttpSafety.withLimits({ ${this.limit} })`
+    return `The response is over the limit ${this.limit} = ${this.value}${actual}, which ${remedy} can raise`
   }
 }
 

@@ -28,6 +28,10 @@ export interface HttpSafety {
   readonly maxLineLength: number
   /** Header fields of one head. 256. */
   readonly maxHeaders: number
+  /** Interim answers (1xx) before the final one. 32. */
+  readonly maxInterimResponses: number
+  /** Bytes of the chunk extensions of one body, taken together; all are dropped. 16 KiB. */
+  readonly maxChunkExtensions: number
   /** How much of a body is read before anybody asks for it; then the socket is paused. 64 KiB. */
   readonly readAhead: number
   /**

@@ -110,6 +110,8 @@ describe("requestTimeout", () => {
       yield* network.poll
       const second = yield* Effect.fork(text)
       yield* Effect.yieldNow()
+      // A used connection is written on a turn later.
+      yield* network.poll
       network.park()
       yield* TestClock.adjust("1 second")
       // The time is up, the event loop has not polled yet, and this is a reason to try again.
@@ -162,6 +164,7 @@ describe("limits in force", () => {
       for (const [safety, field] of [
         [{ maxBodySize: -1 }, "safety.maxBodySize"],
         [{ maxHeaders: 0 }, "safety.maxHeaders"],
+        [{ maxInterimResponses: -1 }, "safety.maxInterimResponses"],
         [{ headersTimeout: 0 }, "safety.headersTimeout"],
         [{ bodyTimeout: "90s" as "90 seconds" }, "safety.bodyTimeout"],
         [{ allowedMethods: "GET" as unknown as Array<string> }, "safety.allowedMethods"]

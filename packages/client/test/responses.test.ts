@@ -125,17 +125,25 @@ describe("an answer", () => {
     }).pipe(Effect.provide(clientLayer(ScriptedServer.always("HTTP/1.1 200 OK\r\nbad header : x\r\n\r\n"))))
   )
 
-  it.effect("with a head over a limit is an error that names it", () =>
-    Effect.gen(function* () {
-      const error = yield* Effect.flip(HttpClient.execute(get()))
-      assert.strictEqual(kindOf(error), "RequestError Transport LimitExceeded")
-      assert.include(error.message, "maxHeaders = 2")
-      assert.isFalse(PooledHttpClient.isSafeToRetry(error))
-    }).pipe(
-      HttpSafety.withLimits({ maxHeaders: 2 }),
-      Effect.provide(clientLayer(ScriptedServer.always(Wire.ok("", { a: "1", b: "2", c: "3" }))))
+  const chunked = (chunk: string) => `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${chunk}0\r\n\r\n`
+  for (const [limits, answer] of [
+    [{ maxHeaders: 2 }, Wire.ok("", { a: "1", b: "2", c: "3" })],
+    [{ maxHeaderSize: 40 }, Wire.ok("", { a: "1".repeat(40) })],
+    [{ maxLineLength: 40 }, Wire.ok("", { a: "1".repeat(40) })],
+    [{ maxInterimResponses: 1 }, "HTTP/1.1 102 Processing\r\n\r\n".repeat(2)],
+    [{ maxChunkExtensions: 3 }, chunked("1;abcd\r\nx\r\n")]
+  ] as const) {
+    const [name, value] = Object.entries(limits)[0]!
+    it.effect(`over ${name} is an error that names it and says how to raise it`, () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(Effect.flatMap(HttpClient.execute(get()), (response) => response.text))
+        assert.match(kindOf(error), / LimitExceeded$/)
+        assert.include(error.message, `${name} = ${value}, which HttpSafety.withLimits({ ${name} }) can raise`)
+        assert.isFalse(PooledHttpClient.isSafeToRetry(error))
+        assert.isDefined((yield* socketNumber(0)).destroyed)
+      }).pipe(HttpSafety.withLimits(limits), Effect.provide(clientLayer(ScriptedServer.always(answer))))
     )
-  )
+  }
 })
 
 describe("a body", () => {

@@ -73,4 +73,4 @@ export const make = (
  * @category constructors
  */
 export const limitExceeded = (name: keyof Http1Limits, value: number): Http1Error =>
-  make("LimitExceeded", `The answer exceeds ${name}, which is ${value}`, { limit: { name, value } })
+  make("LimitExceeded", `The answer exceeds ${name} of Http1Limits, which is ${value}`, { limit: { name, value } })

@@ -47,6 +47,9 @@ export const plan = (
       "CONNECT makes a tunnel, which an HttpClient has no use for; lease a connection from the pool instead"
     )
   }
+  if (method === "TRACE" && body._tag !== "Empty") {
+    return invalid("body", "a TRACE request has no content (RFC 9110 section 9.3.8)")
+  }
   let headers: Readonly<Record<string, string>> = request.headers
   let expectsContinue = false
   if ("expect" in headers && headers["expect"]!.toLowerCase() === "100-continue") {

@@ -38,9 +38,11 @@ type Partials = Partial<HttpSafety>
 export const defaults: HttpSafety = {
   maxBodySize: 10 * 1024 * 1024,
   maxStreamSize: Infinity,
-  maxHeaderSize: 1024 * 1024,
-  maxLineLength: 64 * 1024,
-  maxHeaders: 256,
+  maxHeaderSize: Http1Limits.defaults.maxHeaderSize,
+  maxLineLength: Http1Limits.defaults.maxLineLength,
+  maxHeaders: Http1Limits.defaults.maxHeaders,
+  maxInterimResponses: Http1Limits.defaults.maxInterimResponses,
+  maxChunkExtensions: Http1Limits.defaults.maxChunkExtensions,
   readAhead: 64 * 1024,
   unreadBodyTimeout: Duration.seconds(30),
   bodyDrainBytes: 256 * 1024,
@@ -124,10 +126,11 @@ const read = (safety: HttpSafety): Limits => ({
   allowedMethods: safety.allowedMethods,
   allowedContentTypes: safety.allowedContentTypes?.map((type) => type.trim().toLowerCase()),
   http1: {
-    ...Http1Limits.defaults,
     maxHeaderSize: safety.maxHeaderSize,
     maxLineLength: safety.maxLineLength,
-    maxHeaders: safety.maxHeaders
+    maxHeaders: safety.maxHeaders,
+    maxInterimResponses: safety.maxInterimResponses,
+    maxChunkExtensions: safety.maxChunkExtensions
   },
   decoders: []
 })
@@ -145,6 +148,7 @@ const isKeepAlive = (value: HttpSafety["tcpKeepAlive"]): boolean => {
 }
 
 const sizes = ["maxBodySize", "maxStreamSize", "readAhead", "bodyDrainBytes"] as const
+const counts = ["maxInterimResponses", "maxChunkExtensions"] as const
 const positiveSizes = ["maxHeaderSize", "maxLineLength", "maxHeaders"] as const
 const durations = [
   "unreadBodyTimeout",
@@ -165,6 +169,10 @@ export const validate = (limits: Partials): void => {
   for (const field of sizes) {
     const value = limits[field]
     if (value !== undefined && !(value >= 0)) refuse(field, value, "a number of bytes, 0 or more")
+  }
+  for (const field of counts) {
+    const value = limits[field]
+    if (value !== undefined && !(value >= 0)) refuse(field, value, "a number of 0 or more")
   }
   for (const field of positiveSizes) {
     const value = limits[field]

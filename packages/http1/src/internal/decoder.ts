@@ -11,6 +11,7 @@ import type { KeepAlive } from "../KeepAlive.js"
 import { close, keep, verdict } from "../KeepAlive.js"
 import type { ResponseDecoder } from "../ResponseDecoder.js"
 import { ChunkedBody } from "./chunkedBody.js"
+import { hasToken } from "./fields.js"
 import { FAILED, HeadScanner, MORE } from "./headScanner.js"
 
 /** `Ready`: no answer is expected. `Failed` is final. */
@@ -26,6 +27,8 @@ export class Decoder implements ResponseDecoder {
   private method = ""
   private upgrade = false
   private interims = 0
+  /** Whether an interim head of this answer said close. */
+  private saidClose = false
   /** Bytes of `maxHeaderSize` used by the heads of this answer that are complete. */
   private headBytes = 0
   /** Of a body with a length: what it has, and what is missing. Of one until the close: what it has. */
@@ -52,6 +55,7 @@ export class Decoder implements ResponseDecoder {
     this.started = false
     this.surplus = undefined
     this.interims = 0
+    this.saidClose = false
     this.headBytes = 0
     this.received = 0
     this.missing = 0
@@ -153,6 +157,8 @@ export class Decoder implements ResponseDecoder {
       if (++this.interims > this.limits.maxInterimResponses) {
         return this.fail(events, limitExceeded("maxInterimResponses", this.limits.maxInterimResponses))
       }
+      // RFC 9112 section 9.6: no request follows any answer that says close, an interim one either.
+      if (connection !== undefined && hasToken(connection, "close")) this.saidClose = true
       events.push({ _tag: "InformationalHead", status, reason: head.reason, rawHeaders })
       head.begin("head", this.limits.maxHeaderSize - this.headBytes)
       return end
@@ -166,6 +172,7 @@ export class Decoder implements ResponseDecoder {
       )
     }
     this.keepAlive = verdict({ version, framing, connection, keepAlive })
+    if (this.saidClose && this.keepAlive._tag === "Keep") this.keepAlive = close("ConnectionClose")
     events.push({
       _tag: "Head",
       status,
