@@ -62,3 +62,9 @@ export const turnUntil = (holds: () => boolean, most = 20_000): Effect.Effect<bo
         ? Effect.succeed(false)
         : Effect.zipRight(turn, turnUntil(holds, most - 1))
   )
+
+/** Microseconds of this process's CPU time since a reading of `process.cpuUsage`. */
+export const cpuSince = (since: NodeJS.CpuUsage): number => {
+  const { system, user } = process.cpuUsage(since)
+  return user + system
+}

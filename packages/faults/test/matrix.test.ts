@@ -64,6 +64,14 @@ describe("every fault, in every phase, with every kind of request", () => {
     for (const { result, retries } of ends) assert.deepStrictEqual([result, retries], [200, 0])
   })
 
+  it("is named by the document as it is named here", () => {
+    const source = readFileSync(new URL(import.meta.url), "utf8")
+    const promises = document.slice(document.indexOf("## Promised"), document.indexOf("## Not promised"))
+    const named = [...promises.matchAll(/"([^"]{20,})"/g)].map(([, name]) => name)
+    assert.isAbove(named.length, 2)
+    for (const name of named) assert.include(source, `it("${name}"`)
+  })
+
   it("is as the document has it", () => {
     assert.deepStrictEqual(render(played).split("\n"), read(document).split("\n"))
   })

@@ -7,7 +7,7 @@ import type { PoolStats } from "@hotaru/pool/PoolStats"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { FiberCensus } from "../Census.js"
+import { cpuSince, FiberCensus } from "../Census.js"
 import { host } from "../matrix/World.js"
 import * as Names from "../proxy/Names.js"
 import * as FarSide from "./FarSide.js"
@@ -29,6 +29,8 @@ export interface Result {
   readonly plan: Plan
   /** Of traffic, without the rests. */
   readonly seconds: number
+  /** Microseconds of this process's CPU time, without the rests. */
+  readonly cpu: number
   readonly tally: Tally
   readonly stats: PoolStats
   readonly far: Report
@@ -79,6 +81,7 @@ export const run = (plan: Plan): Effect.Effect<Result, FarSide.FarSideGone> =>
     const rests: Array<Rest> = []
     let traffic = 0
     let began = 0
+    let cpu = 0
     const elapsed = () => (traffic + performance.now() - began) / 1000
     let next = 0
 
@@ -97,12 +100,14 @@ export const run = (plan: Plan): Effect.Effect<Result, FarSide.FarSideGone> =>
       const pool = yield* ConnectionPool
       for (let lap = 0; lap < laps; lap++) {
         began = performance.now()
+        const cpuBefore = process.cpuUsage()
         const bounds = lapOf(plan, lap)
         yield* Effect.all(
           Array.from({ length: workers }, () => worker(bounds, client)),
           { concurrency: "unbounded", discard: true }
         )
         traffic += performance.now() - began
+        cpu += cpuSince(cpuBefore)
         const rest = yield* watch.rest(traffic / 1000, tally.done, pool)
         rests.push(rest)
         yield* Console.log(progress(lap, rest, tally))
@@ -127,6 +132,7 @@ export const run = (plan: Plan): Effect.Effect<Result, FarSide.FarSideGone> =>
     return {
       plan,
       seconds: traffic / 1000,
+      cpu,
       tally,
       stats,
       far: report,

@@ -3,6 +3,7 @@
  * other is the client alone. It ends with the one that started it.
  */
 import * as Effect from "effect/Effect"
+import { cpuSince } from "../Census.js"
 import * as Certificates from "../matrix/certificates.js"
 import { host } from "../matrix/World.js"
 import { drawn } from "../proxy/drawn.js"
@@ -25,6 +26,7 @@ const main = Effect.gen(function* () {
     FaultProxy.make({ upstream: servers[0], script: drawn(seed, false) }),
     FaultProxy.make({ upstream: servers[1], script: drawn(seed, true) })
   ])
+  const began = process.cpuUsage()
   process.on("message", ({ unsent }: Ask) => {
     const struck = Object.fromEntries(
       Object.entries(plain.struck).map(([name, count]) => [
@@ -35,6 +37,7 @@ const main = Effect.gen(function* () {
     const report: Report = {
       _tag: "Report",
       requests: findings.requests,
+      cpu: cpuSince(began),
       connections: plain.accepted() + secure.accepted(),
       struck,
       wrong: findings.wrong.slice(0, told),

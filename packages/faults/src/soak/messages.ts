@@ -21,6 +21,8 @@ export interface Report {
   readonly _tag: "Report"
   readonly requests: number
   readonly connections: number
+  /** Microseconds of CPU time since it began. */
+  readonly cpu: number
   readonly struck: Readonly<Record<Fault["_tag"], number>>
   readonly wrong: ReadonlyArray<string>
   /** Of those asked for, the ones that have arrived. */

@@ -61,7 +61,7 @@ const highest = (samples: ReadonlyArray<Sample>, of: (sample: Sample) => number)
   samples.reduce((most, sample) => Math.max(most, of(sample)), 0)
 
 export const summary = (result: Result): string => {
-  const { far, faults, plan, samples, seconds, stats, tally } = result
+  const { cpu, far, faults, plan, samples, seconds, stats, tally } = result
   return [
     "",
     ...chart("requests a second", rates(samples)),
@@ -78,6 +78,7 @@ export const summary = (result: Result): string => {
     `Faults: ${counts(Object.entries(far.struck))}, on ${far.connections} connections.`,
     `Pool: ${stats.hits} hits, ${stats.misses} misses, ${stats.staleRetries} sent again, ${stats.created} opened.`,
     `At most: ${highest(samples, (one) => one.sockets)} sockets, ${highest(samples, (one) => one.descriptors)} descriptors, ${highest(samples, (one) => one.fibers)} fibers.`,
+    `CPU time: ${(cpu / tally.done).toFixed(0)} µs a request here, ${(far.cpu / tally.done).toFixed(0)} µs in servers and proxies.`,
     `Errors: ${counts(tally.errors) || "none"}.`,
     `Claims: ${tally.claims.length} requests were called safe to send again; ${far.arrived.length} of them had arrived.`,
     `${tally.done} requests in ${seconds.toFixed(1)} s, ${(tally.done / seconds).toFixed(0)} a second: ${tally.right} right, ${tally.givenUp} given up on purpose, ${tally.cutShort} cut short where HTTP cannot tell, ${tally.failed} failed with an error of ours, ${tally.wrong} wrong. Seed ${plan.seed}.`,
