@@ -188,11 +188,14 @@ describe("a request's span", () => {
           const network = yield* FakeNetwork.FakeNetwork
           yield* HttpClient.execute(get())
           yield* network.settle
-          network.sockets[0]!.endLater()
           yield* Effect.exit(HttpClient.execute(get()))
           id = network.sockets[0]!.id
         })
-        const layer = clientLayer(ScriptedServer.always(Wire.ok("x")), { pool: { retryBudgetPerHost: budget } })
+        // Its first connection ends under the second request.
+        const server = ScriptedServer.make(({ connection, exchange }) =>
+          connection === 1 && exchange === 2 ? [ScriptedServer.end] : Wire.ok("x")
+        )
+        const layer = clientLayer(server, { pool: { retryBudgetPerHost: budget } })
         const { spans } = yield* traced(run, true, layer)
         const reason = { "hotaru.connection.id": id, "hotaru.retry.reason": "the peer closed it" }
         const refusal = budget === 0 ? { "hotaru.retry.refusal": "RetryBudget" } : {}

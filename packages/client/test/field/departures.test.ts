@@ -164,13 +164,13 @@ describe("A request on a connection that idled", () => {
             // No time has passed.
             assert.strictEqual(yield* TestClock.currentTimeMillis, 0)
           }
-          // A request that may be repeated does not even wait for a turn.
+          // Nor does a request that may be repeated wait for more than that.
           const { turns } = socket.counts
           const last = yield* Effect.fork(text(get("/last")))
-          for (let i = 0; i < 10; i++) yield* Effect.yieldNow()
+          yield* network.poll
           yield* answer(socket, Wire.ok("x"))
           yield* Fiber.join(last)
-          assert.isAtMost(socket.counts.turns - turns, 1)
+          assert.isAtMost(socket.counts.turns - turns, 2)
           assert.strictEqual(network.sockets.length, 1)
         },
         undefined,

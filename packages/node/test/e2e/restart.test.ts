@@ -92,8 +92,8 @@ describe("a restart under 100 parallel GETs whose connections are all stale", ()
             else assert.strictEqual((yield* pool.stats).pooledConnections, REQUESTS)
             yield* allGet(old.port, "/after")
             const stats = yield* pool.stats
-            assert.strictEqual(stats.staleRetries, seen ? 0 : REQUESTS)
-            assert.deepInclude(stats, { failedRetries: 0, retriesRefused: 0, connectFailures: 0 })
+            // What this machine knows is seen before a request is written: there was nothing to send again.
+            assert.deepInclude(stats, { staleRetries: 0, failedRetries: 0, retriesRefused: 0, connectFailures: 0 })
             assertBalanced(stats)
             assert.strictEqual(successor.acceptedCount(), stats.created - REQUESTS)
             assert.deepStrictEqual(arrived.sort(), Array.from({ length: REQUESTS }, (_, i) => `/after/${i}`).sort())

@@ -29,6 +29,10 @@ describe("a response that nobody asked for", () => {
       const stats = yield* Effect.flatMap(ConnectionPool.ConnectionPool, (pool) => pool.stats)
       assert.isAtLeast(stats.created, ROUNDS)
       assert.strictEqual(stats.staleRetries, 0)
+      // The last one comes when the program has ended.
+      const { LeftoverBytes = 0, UnexpectedBytes = 0 } = stats.closed
+      assert.isAtLeast(LeftoverBytes + UnexpectedBytes, ROUNDS - 1)
+      assert.strictEqual(stats.created, LeftoverBytes + UnexpectedBytes + stats.pooledConnections)
     }).pipe(Effect.scoped, Effect.provide(NodePooledHttpClient.layer({ maxConnectionsPerHost: 1 })))
   )
 })
