@@ -1,9 +1,6 @@
 /** The command line. */
-import { stripVTControlCharacters } from "node:util"
 import * as Command from "@effect/cli/Command"
-import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
-import * as ValidationError from "@effect/cli/ValidationError"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Data from "effect/Data"
@@ -12,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import { bundle } from "./bundle.js"
 import * as Children from "./children.js"
+import { quietly } from "./commandLine.js"
 import { document } from "./document.js"
 import { type Finding, isMissed } from "./findings.js"
 import { type Name, names, titles } from "./measures/names.js"
@@ -107,29 +105,10 @@ const command = Command.make("npm run bench --", { quick, check, json, profile, 
   )
 )
 
-const run = Command.run(command, {
-  name: "Hotaru for Effect: measurements",
-  version: "0.0.0",
-  executable: "npm run bench --"
-})
-
-/** The library prints a page about a bad argument before it fails; here a failure is one line (`oneLine`). */
-export const main = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
-  const console = yield* Console.consoleWith(Effect.succeed)
-  const plain = (text: unknown) => (typeof text === "string" ? stripVTControlCharacters(text) : text)
-  yield* Console.withConsole(run(args), {
-    ...console,
-    log: (...texts) => console.log(...(process.stdout.isTTY ? texts : texts.map(plain))),
-    error: () => Effect.void
+export const main = quietly(
+  Command.run(command, {
+    name: "Hotaru for Effect: measurements",
+    version: "0.0.0",
+    executable: "npm run bench --"
   })
-})
-
-/** A failure in one line. */
-export const oneLine = (error: unknown): string => {
-  const text = ValidationError.isValidationError(error)
-    ? `${HelpDoc.toAnsiText(error.error).trim().replace(/\.?$/, ".")} Try --help.`
-    : error instanceof Error
-      ? error.message
-      : String(error)
-  return stripVTControlCharacters(text).replace(/\s+/g, " ").trim()
-}
+)

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Cli from "../src/cli.js"
+import { oneLine } from "../src/commandLine.js"
 import type { document } from "../src/document.js"
 import { names } from "../src/measures/names.js"
 
@@ -21,7 +22,7 @@ const main = (...args: ReadonlyArray<string>) =>
   Effect.provide(listening(Cli.main(["node", "bench", ...args])), NodeContext.layer)
 
 const failure = (...args: ReadonlyArray<string>) =>
-  Effect.map(Effect.flip(Effect.provide(Cli.main(["node", "bench", ...args]), NodeContext.layer)), Cli.oneLine)
+  Effect.map(Effect.flip(Effect.provide(Cli.main(["node", "bench", ...args]), NodeContext.layer)), oneLine)
 
 describe("the command line", () => {
   it.live("an argument that it does not know is an error that names it", () =>

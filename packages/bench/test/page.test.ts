@@ -7,6 +7,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { oneLine } from "../src/commandLine.js"
 import { document } from "../src/document.js"
+import { names } from "../src/measures/names.js"
 import * as Blocks from "../src/page/blocks.js"
 import { main } from "../src/page/cli.js"
 
@@ -175,6 +176,14 @@ describe("the page", () => {
       const line = oneLine(yield* Effect.flip(tables(path, "not.json")))
       assert.match(line, /not\.json is not what npm run --silent bench -- --json prints/)
       assert.strictEqual(yield* written(path), page)
+    })
+  )
+
+  it.live("that is public has a block for every measure, and none for anything else", () =>
+    Effect.gen(function* () {
+      const file = new URL("../../../docs/performance.md", import.meta.url)
+      const blocks = Blocks.names(yield* Effect.promise(() => readFile(file, "utf8")))
+      assert.sameMembers([...blocks], ["circumstances", "bounds", ...names, "flame", "flame traced"])
     })
   )
 })
