@@ -163,11 +163,10 @@ const stalled: ReadonlyArray<Variant> = at(ofProxy.blackhole!, "request", inRequ
   })
 )
 
-/** Behind a handshake, whose length is known only roughly: a request that is shorter than that cannot be aimed at. */
+/** Behind a handshake, whose length differs from one version of OpenSSL to another by more than a small request has. */
 const underTls: ReadonlyArray<Variant> = only((method, state) => {
-  if (state === "new" && method === "GET") return { impossible: "shorter than the handshake may vary" }
-  const place = state === "new" && method !== "POST, stream" ? 1100 : inRequest(method)
-  const steps = [{ direction: "request" as const, at: place, fault: damage(1, 0x01) }]
+  if (state === "new" && method !== "POST, stream") return { impossible: "too short to be aimed at behind a handshake" }
+  const steps = [{ direction: "request" as const, at: inRequest(method), fault: damage(1, 0x01) }]
   return { ...usual, secure: true, ...(state === "kept" ? { armed: steps } : { script: { steps } }) }
 })
 
