@@ -133,7 +133,7 @@ describe.each(transports)("reading (%s)", (transport) => {
     Effect.gen(function* () {
       const { connection, peer } = yield* connected(transport)
       const recorder = record(connection)
-      const sent = pattern(4 * 1024 * 1024)
+      const sent = pattern(16 * 1024 * 1024)
       recorder.onChunk = () => connection.pause()
       peer.end(sent)
       for (let round = 0; round < 5; round++) {

@@ -127,12 +127,12 @@ describe("the session cache", () => {
   const session = (name: string, once: boolean, verifiedAt = 0) => ({ data: Buffer.from(name), verifiedAt, once })
   const take = (sessions: TlsSessions, place = "a", now = 0) => sessions.take(place, now)?.data.toString()
 
-  it("gives a ticket of TLS 1.3 once, the newest first, and keeps four of a place", () => {
+  it("gives a ticket of TLS 1.3 once, the newest first, and keeps sixteen of a place", () => {
     const sessions = new TlsSessions()
-    for (const name of ["1", "2", "3", "4", "5"]) sessions.add("a", session(name, true))
+    for (let name = 1; name <= 17; name++) sessions.add("a", session(String(name), true))
     assert.deepStrictEqual(
-      [1, 2, 3, 4, 5].map(() => take(sessions)),
-      ["5", "4", "3", "2", undefined]
+      Array.from({ length: 17 }, () => take(sessions)),
+      [...Array.from({ length: 16 }, (_, given) => String(17 - given)), undefined]
     )
   })
 

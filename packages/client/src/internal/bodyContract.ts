@@ -31,6 +31,8 @@ export type Use = "Unread" | "Collected" | "Streamed" | "Pulled"
 export interface Collector {
   readonly limit: number
   readonly limitName: string
+  /** Whether the bytes are to be its own. */
+  readonly copy: boolean
   readonly resume: (result: Uint8Array | ExchangeError.ExchangeError) => void
 }
 
@@ -38,3 +40,9 @@ export const end = Symbol.for("@hotaru/client/bodyEnd")
 
 /** All pieces that lie ready, the end, or why there are no more. */
 export type Taken = ReadonlyArray<Uint8Array> | typeof end | ExchangeError.ExchangeError
+
+/** Both, one after the other. */
+export const inTurn = (first: () => void, second: () => void) => () => {
+  first()
+  second()
+}

@@ -4,11 +4,8 @@
  * @internal
  */
 
-export const noBytes = new Uint8Array(0)
-
 /** One array of its own, exactly as long as the pieces together; a single piece is given back as it is. */
 export const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
-  if (pieces.length === 0) return noBytes
   if (pieces.length === 1) return pieces[0]!
   let length = 0
   for (const piece of pieces) length += piece.length
@@ -25,7 +22,7 @@ export const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
 const asString = 2048
 
 /** Up to this many bytes travel with the head in one write; a copy costs less than a second system call. */
-const inOneWrite = 64 * 1024
+const inOneWrite = 16 * 1024
 
 /**
  * A head, the bytes after it and what closes them, ready for one write; or undefined if the bytes are so many that

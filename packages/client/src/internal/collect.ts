@@ -23,7 +23,7 @@ export const urlParams = (self: PooledResponse): Effect.Effect<UrlParams.UrlPara
 
 /** Its own copy, exactly as long as the body: whoever gets it may write to it or give it away. */
 export const arrayBuffer = (self: PooledResponse): Effect.Effect<ArrayBuffer, ResponseError> =>
-  collected(self, (bytes) => bytes.slice().buffer as ArrayBuffer)
+  collected(self, (bytes) => bytes.buffer as ArrayBuffer, true)
 
 export const formData = (self: PooledResponse): Effect.Effect<FormData, ResponseError> =>
   Effect.flatMap(
@@ -61,7 +61,11 @@ const parseJson = (bytes: Uint8Array): unknown => {
   return text === "" ? null : JSON.parse(text)
 }
 
-const collected = <A>(self: PooledResponse, decode: (bytes: Uint8Array) => A): Effect.Effect<A, ResponseError> =>
+const collected = <A>(
+  self: PooledResponse,
+  decode: (bytes: Uint8Array) => A,
+  copy = false
+): Effect.Effect<A, ResponseError> =>
   Effect.withFiberRuntime((fiber) => {
     const override = fiber.currentContext.unsafeMap.get(HttpIncomingMessage.MaxBodySize.key)
     let limit = self.limits.maxBodySize
@@ -70,8 +74,8 @@ const collected = <A>(self: PooledResponse, decode: (bytes: Uint8Array) => A): E
       limit = override._tag === "None" ? Infinity : Number(override.value)
       limitName = "MaxBodySize"
     }
-    const now = self.body.collect(limit, limitName)
-    return now === undefined ? wait(self, limit, limitName, decode) : finish(self, now, decode)
+    const now = self.body.collect(limit, limitName, copy)
+    return now === undefined ? wait(self, { limit, limitName, copy }, decode) : finish(self, now, decode)
   })
 
 const finish = <A>(
@@ -89,14 +93,13 @@ const finish = <A>(
 
 const wait = <A>(
   self: PooledResponse,
-  limit: number,
-  limitName: string,
+  wanted: Omit<Collector, "resume">,
   decode: (bytes: Uint8Array) => A
 ): Effect.Effect<A, ResponseError> =>
   Effect.suspend(() => {
     let collector: Collector | undefined
     const whole = Effect.async<Uint8Array | Error>((resume) => {
-      collector = { limit, limitName, resume: (result) => resume(Exit.succeed(result)) }
+      collector = { ...wanted, resume: (result) => resume(Exit.succeed(result)) }
       self.body.wait(collector)
     })
     return Effect.uninterruptibleMask((restore) =>

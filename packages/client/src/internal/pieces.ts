@@ -67,6 +67,13 @@ export class Pieces {
     this.room = undefined
   }
 
+  /** All of it: as one piece, which stays, or as a copy for whoever asks. */
+  all(copy: boolean): Uint8Array {
+    if (!copy) return this.whole()
+    this.seal()
+    return this.list.length === 1 ? this.list[0]!.slice() : concat(this.list)
+  }
+
   /** All of it as one piece, which stays. */
   whole(): Uint8Array {
     this.seal()

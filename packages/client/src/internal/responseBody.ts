@@ -1,6 +1,5 @@
 /**
  * The body of a response between its connection and its readers: what has come and was not taken yet, bounded.
- *
  * It knows neither the response nor the platform: it is reachable from the connection, and a response that nobody
  * holds any more must be collectable.
  *
@@ -9,7 +8,7 @@
 import type { Connection } from "@hotaru/pool/Connection"
 import type { Deadline } from "@hotaru/pool/Deadlines"
 import type * as ExchangeError from "../ExchangeError.js"
-import { type BodySource, type Collector, end, type Taken, type Use } from "./bodyContract.js"
+import { type BodySource, type Collector, end, inTurn, type Taken, type Use } from "./bodyContract.js"
 import * as Failures from "./failures.js"
 import { Pieces } from "./pieces.js"
 import type { Limits } from "./safety.js"
@@ -90,8 +89,9 @@ export class ResponseBody {
     if (this.collectors.length > 0) {
       this.refuseSmallCollectors()
     } else {
-      if (!this.pieces.isEmpty) this.signal()
-      if (this.buffered >= this.limits.readAhead && !this.paused && this.isOpen) {
+      const woken = !this.pieces.isEmpty && this.signal()
+      // Who was woken takes all of it before long; another piece finds nobody waiting if not.
+      if (this.buffered >= this.limits.readAhead && !woken && !this.paused && this.isOpen) {
         this.paused = true
         this.source.pauseReading()
       }
@@ -159,8 +159,8 @@ export class ResponseBody {
     this.watch()
   }
 
-  /** The whole body, or why it cannot be had; undefined if its reader must wait. */
-  collect(limit: number, limitName: string): Uint8Array | ExchangeError.ExchangeError | undefined {
+  /** The whole body (its reader's own, if `copy`), or why it cannot be had; undefined if its reader must wait. */
+  collect(limit: number, limitName: string, copy: boolean): Uint8Array | ExchangeError.ExchangeError | undefined {
     if (this.use === "Streamed" || this.use === "Pulled") return this.consumed()
     const state = this.state
     if (state !== "Open" && state !== "Complete") return state
@@ -172,12 +172,12 @@ export class ResponseBody {
     }
     if (state === "Open") return undefined
     if (this.use === "Unread") this.begin("Collected")
-    return this.received > limit ? this.over(limitName, limit) : this.pieces.whole()
+    return this.received > limit ? this.over(limitName, limit) : this.pieces.all(copy)
   }
 
   /** Claims the body and waits for all of it. Not before: whoever is interrupted on the way here has claimed nothing. */
   wait(collector: Collector): void {
-    const result = this.collect(collector.limit, collector.limitName)
+    const result = this.collect(collector.limit, collector.limitName, collector.copy)
     if (result !== undefined) return collector.resume(result)
     if (this.use === "Unread") this.begin("Collected")
     this.unpause()
@@ -252,15 +252,19 @@ export class ResponseBody {
     this.source.resumeReading()
   }
 
-  private signal(): void {
+  /** Whether somebody waited. */
+  private signal(): boolean {
     const ready = this.ready
-    if (ready === undefined) return
+    if (ready === undefined) return false
     this.ready = undefined
     ready()
+    return true
   }
 
   private checked(collector: Collector): Uint8Array | ExchangeError.ExchangeError {
-    return this.received > collector.limit ? this.over(collector.limitName, collector.limit) : this.pieces.whole()
+    return this.received > collector.limit
+      ? this.over(collector.limitName, collector.limit)
+      : this.pieces.all(collector.copy)
   }
 
   private refuseSmallCollectors(): void {
@@ -291,9 +295,4 @@ export class ResponseBody {
     this.timer?.clear()
     this.timer = undefined
   }
-}
-
-const inTurn = (first: () => void, second: () => void) => () => {
-  first()
-  second()
 }

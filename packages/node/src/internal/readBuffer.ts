@@ -1,18 +1,18 @@
 /**
  * Where sockets read into. All share one buffer, because what is read is consumed before the next socket reads. A
- * connection that is reading much gets a buffer of its own, which can be given away instead of copied.
+ * connection that is reading much gets buffers of its own, which can be given away instead of copied.
  *
  * @internal
  */
 
-/** 64 KiB: what one read of the event loop takes at most. */
+/** 64 KiB: what one read of the event loop takes at most while little comes. */
 export const readSize = 65536
+
+/** What one read takes at most while much comes: fewer reads, and fewer pieces, for the same bytes. */
+export const mostReadSize = 4 * readSize
 
 /** What every idle connection, and every connection reading little, reads into. Never given away. */
 export const sharedBuffer = new Uint8Array(readSize)
-
-/** A read of at least this is a large one. */
-const large = readSize / 2
 
 /**
  * What a chunk may have in front of it inside a buffer that is given away: a chunk-size line. Anything longer could be
@@ -20,11 +20,20 @@ const large = readSize / 2
  */
 const prefix = 16
 
-/** Which buffer to read into next: a private one after a large read, so that the chunk after it need not be copied. */
-export const nextBuffer = (current: Uint8Array | undefined, lastRead: number, parked: boolean): Uint8Array => {
-  if (lastRead < large || parked) return sharedBuffer
+/**
+ * How large the buffer after this read should be: twice as large once one was filled, half as large once a quarter
+ * would have done. The smallest is the shared one.
+ */
+export const nextSize = (size: number, lastRead: number): number => {
+  if (lastRead >= size) return Math.min(size * 2, mostReadSize)
+  return lastRead < size / 4 ? Math.max(size / 2, readSize) : size
+}
+
+/** A buffer of this size to read into, which may be the one at hand. */
+export const bufferOf = (size: number, current: Uint8Array | undefined): Uint8Array => {
+  if (size <= readSize) return sharedBuffer
   // Neither a part of a slab, which others use, nor filled with zeros, which costs as much as reading into it.
-  return current === undefined || current === sharedBuffer ? Buffer.allocUnsafeSlow(readSize) : current
+  return current?.length === size ? current : Buffer.allocUnsafeSlow(size)
 }
 
 /**
@@ -35,9 +44,12 @@ export const clearBehind = (buffer: Uint8Array, lastRead: number): void => {
   if (lastRead < buffer.length) buffer.fill(0, lastRead)
 }
 
-/** Whether the buffer may be given away with this view of it. */
+/** Whether the buffer may be given away with this view of it: at most as much again is kept with it. */
 export const mayGiveAway = (buffer: Uint8Array, view: Uint8Array): boolean =>
-  buffer !== sharedBuffer && view.buffer === buffer.buffer && view.byteLength >= large && view.byteOffset <= prefix
+  buffer !== sharedBuffer &&
+  view.buffer === buffer.buffer &&
+  view.byteLength * 2 >= buffer.length &&
+  view.byteOffset <= prefix
 
 /** A copy in an `ArrayBuffer` of its own, exactly as long. (`Buffer.prototype.slice` would be a view.) */
 export const copyOf = (view: Uint8Array): Uint8Array => Uint8Array.prototype.slice.call(view)

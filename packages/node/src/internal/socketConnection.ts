@@ -12,7 +12,7 @@ import { silentReceiver } from "@hotaru/pool/Connection"
 import * as Effect from "effect/Effect"
 import { NodeInspectSymbol } from "effect/Inspectable"
 import { forgetWriteError, isWriteError, keepReadingAfterWriteError, wasReset } from "./nodeInternals.js"
-import { clearBehind, copyOf, mayGiveAway, nextBuffer, sharedBuffer } from "./readBuffer.js"
+import { bufferOf, clearBehind, copyOf, mayGiveAway, nextSize, readSize, sharedBuffer } from "./readBuffer.js"
 import { onTurn } from "./turn.js"
 
 let opened = 0
@@ -38,6 +38,7 @@ export class SocketConnection implements Connection {
   private buffer: Uint8Array | undefined = sharedBuffer
   /** Bytes of the read under way. */
   private lastRead = 0
+  private readSize = readSize
   private paused = false
   private parked = false
   private destroyed = false
@@ -172,7 +173,8 @@ export class SocketConnection implements Connection {
     }
     this.lastRead = length
     told.onBytes(bytes)
-    this.buffer = nextBuffer(this.buffer, length, this.parked)
+    this.readSize = nextSize(this.readSize, length)
+    this.buffer = this.parked ? sharedBuffer : bufferOf(this.readSize, this.buffer)
   }
 
   private ended(socket: Net.Socket): void {

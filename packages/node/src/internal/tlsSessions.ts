@@ -9,7 +9,7 @@
 const capacity = 256
 
 /** Tickets kept per place: as many as parallel dials are likely to use before the next ones come. */
-const perPlace = 4
+const perPlace = 16
 
 /**
  * How long after a full handshake its sessions, and those of the connections resumed from them, may be used: the
