@@ -59,17 +59,22 @@ describe("an answer of 1 MiB, in 16 pieces after its head, costs", () => {
     }).pipe(Effect.withTracerEnabled(false), serving)
   )
 
-  // Each piece is as long as `readAhead`, so that the connection pauses until its reader has come for it; not at the last.
+  // Each piece is as long as `readAhead`: at most the connection pauses until its reader has come for it, not at the last.
+  const mostPauses = pieces - 1
+
   it.effect("a suspension for each piece, and for the head, if it is taken piece by piece", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* costsOf(each), { ...big, pauses: pieces - 1, suspended: 1 + pieces })
+      const { pauses, ...costs } = yield* costsOf(each)
+      assert.deepStrictEqual({ ...costs, pauses: 0 }, { ...big, suspended: 1 + pieces })
+      assert.isAtMost(pauses, mostPauses)
     }).pipe(serving)
   )
 
   it.effect("a fiber of its own, and some suspensions more for what is between the two, if it is a stream", () =>
     Effect.gen(function* () {
-      const costs = yield* costsOf(streamed)
-      assert.deepStrictEqual(costs, { ...big, pauses: pieces - 1, forked: 1, suspended: 23 })
+      const { pauses, ...costs } = yield* costsOf(streamed)
+      assert.deepStrictEqual({ ...costs, pauses: 0 }, { ...big, forked: 1, suspended: 23 })
+      assert.isAtMost(pauses, mostPauses)
     }).pipe(serving)
   )
 })

@@ -30,7 +30,7 @@ const small: Bounds = {
   ),
   reads: exactly(1, "the server sends the answer at once, and nothing else is read"),
   "bytes read": exactly(94, "the answer as the server sends it"),
-  "short reads": exactly(1, "each answer is one"),
+  "reads to be copied": exactly(1, "small answers are read into the buffer that all sockets share"),
   views: exactly(2, "one of what was read, one of the body in it"),
   copies: exactly(1, "the body leaves the buffer that all sockets read into, and nothing else is copied"),
   decoded: exactly(1, "the body's text; heads are read as bytes, and requests written as strings"),
@@ -71,7 +71,7 @@ const big: Bounds = {
   "bytes written": small["bytes written"]!,
   "bytes read": exactly(1024 * 1024 + 48, "the answer as the server sends it"),
   reads: atMost([[1024, "requests"]], 0, "what the kernel gives at once, a kibibyte at least"),
-  "short reads": atMost([[1, "reads"]], 0, "the last at least"),
+  "reads to be copied": atMost([[1, "reads"]], 0, "the first at least, and those that fill less than half of a buffer"),
   views: atMost(
     [
       [1, "reads"],
@@ -82,12 +82,9 @@ const big: Bounds = {
   ),
   "room made": atMost([[1, "reads"]], 0, "the buffers that are given away instead of copied"),
   copies: atMost(
-    [
-      [1, "requests"],
-      [3, "short reads"]
-    ],
+    [[2, "reads to be copied"]],
     0,
-    "the first piece, whose buffer all sockets share; those too short to give a buffer away for, which may be joined"
+    "those, and where small ones are joined; the others give a buffer away"
   ),
   "new WeakRef": exactly(2, "the body was still to come when the answer was given out"),
   "FinalizationRegistry.register": exactly(1, "as the weak references"),
@@ -127,7 +124,7 @@ const byChunk: Bounds = {
 const uploading: Bounds = {
   reads: small["reads"]!,
   "bytes read": exactly(49, "the answer as the server sends it"),
-  "short reads": small["short reads"]!,
+  "reads to be copied": small["reads to be copied"]!,
   "bytes written": atMost([[1024 * 1024 + 200, "requests"]], 0, "the body and a head; nothing is sent in chunks"),
   "system writes": atMost([[1, "writes"]], 0, "none is cut"),
   copies: small["copies"]!,

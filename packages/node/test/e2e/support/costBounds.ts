@@ -2,7 +2,7 @@
 import type { Counts } from "./costs.js"
 
 /** What a bound is multiplied by: `reads` and `writes` where a busy machine decides how many there are. */
-type Per = "requests" | "reads" | "short reads" | "writes"
+type Per = "requests" | "reads" | "reads to be copied" | "writes"
 
 export interface Bound {
   readonly least: number
