@@ -1,7 +1,7 @@
 // `npm run check`: every check, each by its own script of package.json, all of them even if one fails.
 import { spawnSync } from "node:child_process"
 
-const checks = ["lint", "types", "architecture", "examples", "packages"]
+const checks = ["lint", "types", "architecture", "dependencies", "examples", "packages"]
 
 const failed = checks.filter((name) => {
   process.stdout.write(`\n— ${name}\n`)
