@@ -115,6 +115,8 @@ export class SocketConnection implements Connection {
   }
 
   resume(): void {
+    // Asked after every lease; hardly ever has anybody paused.
+    if (!this.paused && this.held === undefined && this.ending === undefined) return
     this.paused = false
     if (this.held !== undefined || this.ending !== undefined) this.release()
     else this.socket?.resume()
