@@ -3,8 +3,9 @@
  * connection is not taken for that request's answer, seen or not.
  */
 import * as Net from "node:net"
-import { HttpClient, HttpClientRequest } from "@effect/platform"
+import { HttpClient, type HttpClientError, HttpClientRequest } from "@effect/platform"
 import { assert, beforeAll, describe, it } from "@effect/vitest"
+import type { ExchangeError } from "@hotaru/client"
 import { NodePooledHttpClient } from "@hotaru/node"
 import { ConnectionPool, PoolEvent } from "@hotaru/pool"
 import * as Effect from "effect/Effect"
@@ -141,4 +142,26 @@ describe("an answer that this machine has, and nobody has seen, when a request i
       )
     }
   }
+})
+
+// A gap: the first request on a new connection does not wait for a look at what has come (RFC 9112 section 9.2).
+describe("an answer that comes before any request", () => {
+  it.scopedLive.fails("is nobody's: the request that opened the connection fails unsent, and says why", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((request, reply) => reply.send({ body: request.target }), {
+        onConnection: (reply) => reply.raw(poison)
+      })
+      yield* Effect.gen(function* () {
+        const wanted = ["MalformedResponse", "UnexpectedBytes", 0]
+        for (let round = 0; round < ROUNDS; round++) {
+          const error = yield* Effect.flip(text(HttpClientRequest.get(`${server.url}/${round}`)))
+          const cause = (error as HttpClientError.RequestError).cause as ExchangeError.MalformedResponse
+          assert.deepStrictEqual([cause._tag, cause.kind, cause.bytesWritten], wanted)
+        }
+        const stats = yield* Effect.flatMap(ConnectionPool.ConnectionPool, (pool) => pool.stats)
+        assert.deepInclude(stats, { created: ROUNDS, staleRetries: 0, closed: { UnexpectedBytes: ROUNDS } })
+      }).pipe(Effect.provide(layer()))
+      assert.lengthOf(server.requests, 0)
+    })
+  )
 })
