@@ -22,7 +22,7 @@ export const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
 const asString = 2048
 
 /** Up to this many bytes travel with the head in one write; a copy costs less than a second system call. */
-const inOneWrite = 16 * 1024
+const inOneWrite = 32 * 1024
 
 /**
  * A head, the bytes after it and what closes them, ready for one write; or undefined if the bytes are so many that
