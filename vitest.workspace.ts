@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -33,6 +34,8 @@ export default defineConfig({
     // A test left focused by accident must not make the others pass unseen.
     allowOnly: false,
     // Each test file of the others has a process of its own: sockets and handles left open show where they belong.
-    pool: "forks"
+    pool: "forks",
+    // Vitest leaves one core to itself: of two, half the machine would stand idle.
+    poolOptions: { forks: { maxForks: Math.max(availableParallelism(), 2) } }
   }
 })
