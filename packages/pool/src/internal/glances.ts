@@ -6,11 +6,10 @@ import type { PendingLimitReached } from "../PoolError.js"
 import type { Interpreter } from "./interpreter.js"
 import * as Leasing from "./leasing.js"
 
-/** Whether it is granted in it, and may be written on. */
-export const liesReady = (pool: Interpreter, key: ConnectionKey): boolean => {
-  const now = pool.time.now()
+/** Whether it is granted in it and may be written on, unless what it would be granted has become stale. */
+export const seemsReady = (pool: Interpreter, key: ConnectionKey): boolean => {
   const host = pool.hosts.find(key)
-  return host !== undefined && !pool.executing && Leasing.liesReady(pool.state, host, now)
+  return host !== undefined && !pool.executing && Leasing.seemsReady(pool.state, host)
 }
 
 /** What it is refused with, and has been by this; nothing, if asking would be worth it. */

@@ -95,13 +95,16 @@ export const takeFree = (state: PoolState, host: HostRecord, now: number, out: C
   }
 }
 
-/** Whether a request would be granted at once, and its connection be fit to be written on. Changes nothing. */
-export const liesReady = (state: PoolState, host: HostRecord, now: number): boolean => {
+/**
+ * Whether a request would be granted at once, and its connection be fit to be written on, as far as can be seen without
+ * looking at the clock. Changes nothing.
+ */
+export const seemsReady = (state: PoolState, host: HostRecord): boolean => {
   if (state.phase !== "Open" || host.waiters.head !== undefined) return false
-  const roomy = host.roomy.head
-  if (roomy !== undefined) return roomy.connection.isOpen && now < roomy.expiresAt && !roomy.resting
-  const idle = host.settings.idleOrder === "fifo" ? host.idleList.head : host.idleList.tail
-  return idle !== undefined && staleness(idle, now) === undefined && !idle.resting
+  const { idleOrder } = host.settings
+  const entry = host.roomy.head ?? (idleOrder === "fifo" ? host.idleList.head : host.idleList.tail)
+  if (entry === undefined) return false
+  return entry.connection.isOpen && !entry.resting
 }
 
 const enqueue = (state: PoolState, waiter: Waiter): void => {

@@ -71,25 +71,25 @@ const asking = <A, E, R>(
     const pending = pool.request(key, request, span === undefined ? options : { ...options, span })
     const { error, lease } = request
     if (error !== undefined) return Effect.fail(error)
-    if (lease !== undefined && (mayRest || !lease.resting)) return andThen(lease, fiber)
-    const taken = lease !== undefined ? Effect.succeed(lease) : waiting(request, pending, restore)
-    const fit = mayRest
-      ? taken
-      : Effect.flatMap(taken, (lease) => (lease.resting ? rest(pool, lease, restore) : Effect.succeed(lease)))
-    return Effect.flatMap(fit, (lease) => andThen(lease, fiber))
+    const taken = (lease: LeaseImpl) =>
+      mayRest || !lease.resting
+        ? andThen(lease, fiber)
+        : Effect.flatMap(rest(pool, lease, restore), (rested) => andThen(rested, fiber))
+    return lease !== undefined ? taken(lease) : waiting(request, pending, restore, taken)
   })
 
-const waiting = (
+const waiting = <A, E, R>(
   request: FiberRequest,
   pending: PendingLease,
-  restore: Restore
-): Effect.Effect<LeaseImpl, AcquireError> =>
+  restore: Restore,
+  andThen: (lease: LeaseImpl) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | AcquireError, R> =>
   Effect.matchCauseEffect(restore(request.wait()), {
     onFailure: (cause) => {
       request.abandon(pending)
       return Effect.failCause(cause)
     },
-    onSuccess: Effect.succeed
+    onSuccess: andThen
   })
 
 /** A lease, inside a mask whose `restore` is given. It may be resting. */
@@ -159,7 +159,7 @@ class ScopedLease {
  */
 export const acquire = (pool: Interpreter, key: ConnectionKey): Effect.Effect<Connection, AcquireError, Scope.Scope> =>
   Effect.withFiberRuntime<Connection, AcquireError, Scope.Scope>((fiber) => {
-    if (!Glances.liesReady(pool, key)) return acquireInLine(pool, key)
+    if (!Glances.seemsReady(pool, key)) return acquireInLine(pool, key)
     const scoped = new ScopedLease()
     return Effect.flatMap(Scope.addFinalizerExit(scopeOf(fiber), scoped.end), () => {
       const request = new FiberRequest()
@@ -168,7 +168,7 @@ export const acquire = (pool: Interpreter, key: ConnectionKey): Effect.Effect<Co
       const { error, lease } = request
       if (error !== undefined) return Effect.fail(error)
       if (lease === undefined) {
-        // Others had their turn since it was looked at.
+        // Others had their turn since it was looked at, or it has become stale.
         pending.cancel()
         return acquireInLine(pool, key)
       }

@@ -22,6 +22,7 @@ import type { Command, Commands, Dial, Entry, Lack } from "../../src/internal/mo
 import { HostRecord, PoolState, Waiter } from "../../src/internal/model.js"
 import * as Offers from "../../src/internal/offers.js"
 import { fallsSilent } from "../../src/internal/peers.js"
+import { staleness } from "../../src/internal/places.js"
 import * as Returning from "../../src/internal/returning.js"
 import * as Settings from "../../src/internal/settings.js"
 import * as Suspension from "../../src/internal/suspension.js"
@@ -122,8 +123,13 @@ export class World {
 
   /** What can be seen without making the request. */
   private glance(host: HostRecord): "granted" | "refused" | undefined {
-    if (Leasing.liesReady(this.state, host, this.now)) return "granted"
+    if (Leasing.seemsReady(this.state, host) && !this.isStale(host)) return "granted"
     return Leasing.isHopeless(this.state, host) ? "refused" : undefined
+  }
+
+  /** Whether any of its connections is past its time. */
+  private isStale(host: HostRecord): boolean {
+    return [...host.entries].some((entry) => staleness(entry, this.now) !== undefined)
   }
 
   cancel(waiter: Waiter): void {
