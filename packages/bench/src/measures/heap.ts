@@ -65,7 +65,7 @@ const visit = (pool: ConnectionPool.ConnectionPoolShape, generation: number, hos
     if (left > 0) return yield* Effect.dieMessage(`${left} hosts left`)
   })
 
-const visitors = 2_000
+const visitors = 10_000
 
 /** The least in use after any of these generations: what else lives in a process comes and goes. */
 const leastAfter = (pool: ConnectionPool.ConnectionPoolShape, generations: ReadonlyArray<number>) =>

@@ -15,7 +15,6 @@ export const measures: Readonly<Record<Name, () => Promise<Measure>>> = {
   nginx: () => import("./nginx.js").then(({ nginx }) => nginx),
   allocations: () => import("./allocations.js").then(({ allocations }) => allocations),
   loop: () => import("./loop.js").then(({ loop }) => loop),
-  turn: () => import("./turn.js").then(({ turn }) => turn),
   headers: () => import("./headers.js").then(({ headers }) => headers),
   json: () => import("./json.js").then(({ json }) => json),
   bodies: () => import("./bodies.js").then(({ bodies }) => bodies),
