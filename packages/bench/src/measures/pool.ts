@@ -104,7 +104,7 @@ export const inParallel: Measure = Effect.fnUntraced(function* (effort) {
     "KeyedPool.get, scoped"
   )
   // Who has just released may take again before those in line: there nobody waits, and order is what it costs.
-  yield* Report.remark("KeyedPool, Pool and the others let late-comers pass those who wait; the pool serves in order.")
+  yield* Report.remark("KeyedPool and Pool let late-comers pass those who wait; this pool serves in order.")
   const at = (name: string) => `${name}, against KeyedPool.get, scoped, ${together} at a time`
   return [
     against(figures, "pool.use", "KeyedPool.get, scoped", 1 / 4, at("pool.use")),
