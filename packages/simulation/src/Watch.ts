@@ -101,12 +101,17 @@ export class Watch {
   }
 
   pool(inner: ConnectionPoolShape): ConnectionPoolShape {
-    const { deadlines, request, takesRequests } = inner.unsafe
+    const { deadlines, refusal, request, takesRequests } = inner.unsafe
     return {
       ...inner,
       unsafe: {
         deadlines: this.watchDeadlines(deadlines),
         request: (...args) => this.request(request, ...args),
+        refusal: (key) => {
+          const refused = refusal(key)
+          if (refused !== undefined) this.trace.note(`request #${++this.asked} to ${key} refused before it was made`)
+          return refused
+        },
         takesRequests
       }
     }

@@ -49,11 +49,15 @@ const assertHeld = (expected: Held): Effect.Effect<void> => {
   let left = 1000
   const isAsExpected = () => {
     const { descriptors, sockets, timers } = held()
-    return descriptors === expected.descriptors && sockets === expected.sockets && timers === expected.timers
+    return descriptors === expected.descriptors && sockets === expected.sockets && timers <= expected.timers
   }
   return Effect.map(
     turnUntil(() => isAsExpected() || left-- <= 0),
-    () => assert.deepStrictEqual(held(), expected)
+    () => {
+      const now = held()
+      // One of the test runner's own may have gone meanwhile.
+      assert.deepStrictEqual({ ...now, timers: Math.max(now.timers, expected.timers) }, expected)
+    }
   )
 }
 
