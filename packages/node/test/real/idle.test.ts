@@ -42,7 +42,9 @@ describe("an idle connection is kept for a second", { concurrent: true }, () => 
             )
             const pool = yield* ConnectionPool.ConnectionPool
             // It closes connections at just that age, if not under the load then after it; Node says beforehand that it will.
-            const closing = Effect.repeat(Effect.zipRight(Effect.sleep(50), pool.stats), { until: hasSeenClosing })
+            const closing = Effect.repeat(Effect.zipRight(Effect.sleep(50), pool.stats), {
+              until: (stats) => hasSeenClosing(stats)
+            })
             yield* Effect.timeoutFail(closing, { duration: 20_000, onTimeout: () => new Error("nothing was closed") })
             return [failures.flat(2), yield* settled(pool)] as const
           }).pipe(Effect.provide(NodePooledHttpClient.layer({ maxIdlePerHost: LANES })))
