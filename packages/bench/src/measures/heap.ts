@@ -65,33 +65,33 @@ const visit = (pool: ConnectionPool.ConnectionPoolShape, generation: number, hos
     if (left > 0) return yield* Effect.dieMessage(`${left} hosts left`)
   })
 
-const visitors = 10_000
-
 /** The least in use after any of these generations: what else lives in a process comes and goes. */
-const leastAfter = (pool: ConnectionPool.ConnectionPoolShape, generations: ReadonlyArray<number>) =>
+const leastAfter = (pool: ConnectionPool.ConnectionPoolShape, visitors: number, generations: ReadonlyArray<number>) =>
   Effect.map(
     Effect.forEach(generations, (generation) => Effect.zipRight(visit(pool, generation, visitors), used)),
     (each) => Math.min(...each)
   )
 
-const emptyHost: Effect.Effect<number> = Effect.scoped(
-  Effect.gen(function* () {
-    const pool = yield* Fakes.pool(Fakes.unbounded)
-    yield* visit(pool, 0, visitors)
-    const early = yield* leastAfter(pool, [1, 2])
-    const late = yield* leastAfter(pool, [3, 4])
-    return (late - early) / (2 * visitors)
-  })
-)
+/** The more visitors, the less what comes and goes otherwise is in the figure. */
+const emptyHost = (visitors: number): Effect.Effect<number> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const pool = yield* Fakes.pool(Fakes.unbounded)
+      yield* visit(pool, 0, visitors)
+      const early = yield* leastAfter(pool, visitors, [1, 2])
+      const late = yield* leastAfter(pool, visitors, [3, 4])
+      return (late - early) / (2 * visitors)
+    })
+  )
 
-export const heap: Measure = () =>
+export const heap: Measure = ({ quick }) =>
   Effect.gen(function* () {
     // Once for nothing: code is compiled and lists grow to their size.
     yield* idle(pooled)
     const connection = yield* bare
     const ofOneHost = (yield* idle(1)) - connection
     const ofManyHosts = (yield* idle(pooled)) - connection
-    const ofEmptyHost = yield* emptyHost
+    const ofEmptyHost = yield* emptyHost(quick ? 2_000 : 10_000)
     const finding = (what: string, figure: number, atMost?: number): Finding => ({
       what,
       figure,

@@ -10,7 +10,7 @@ import type { Measured, Rounds } from "../rounds.js"
 import * as Server from "../server.js"
 import type { Text } from "../Work.js"
 
-const limited = "hotaru, requestTimeout"
+const limited: Peers.PeerName = "hotaru, requestTimeout"
 const work: Text = { _tag: "Text", path: answer.path, expected: answer.text }
 
 interface Level {
@@ -31,7 +31,7 @@ export const all = Peers.names.filter((name) => name !== "hotaru, forEachChunk")
  */
 const rounds = ({ quick }: Effort, { first = false, together }: Level): Rounds =>
   quick
-    ? { warmUp: first ? 2_000 : 500, operations: Math.max(400, 2 * together), rounds: 5 }
+    ? { warmUp: first ? 3_000 : 1_000, operations: Math.max(400, 2 * together), rounds: 5 }
     : { warmUp: first ? 4_000 : 1_500, operations: Math.max(1_200, 5 * together), rounds: 7 }
 
 /** These peers at one level, as a table. */
@@ -60,16 +60,18 @@ export const level = (origin: string, effort: Effort, asked: Level): Effect.Effe
 export const small: Measure = Effect.fnUntraced(function* (effort) {
   const { origin } = yield* Server.start()
   const title = "Small GET"
-  // A rough answer shows all of them once.
   const which = effort.quick ? Peers.essential : all
   const traced = yield* level(origin, effort, { title, together: 50, traced: true, which, first: true })
-  const untraced = yield* level(origin, effort, { title, together: 50, traced: false, which: all })
+  const untraced = yield* level(origin, effort, {
+    title,
+    together: 50,
+    traced: false,
+    which: effort.quick ? [...Peers.essential, limited] : all
+  })
   const alone = yield* level(origin, effort, { title, together: 1, traced: false, which })
-  yield* level(origin, effort, { title, together: 10, traced: false, which })
-  const many = yield* level(origin, effort, { title, together: 500, traced: false, which })
   const on = "small GET, tracing on, CPU"
   const off = "small GET, tracing off, CPU"
-  return [
+  const findings = [
     against(traced.cpu, "hotaru", "layerUndici", { atMost: 1 / 3, aim: 1 / 4 }, `${on} against layerUndici`),
     against(untraced.cpu, "hotaru", "layerUndici", { atMost: 1 / 4, aim: 1 / 5 }, `${off} against layerUndici`),
     against(untraced.cpu, "hotaru", "undici.request", { atMost: 1.2, aim: 0.8 }, `${off} against undici.request`),
@@ -88,7 +90,13 @@ export const small: Measure = Effect.fnUntraced(function* (effort) {
       { atMost: 1.2, aim: 1 },
       "small GET, 1 at a time, median latency against undici.request"
     ),
-    against(alone.cpu, "hotaru", "layerUndici", undefined, `${off}, 1 at a time, against layerUndici`),
+    against(alone.cpu, "hotaru", "layerUndici", undefined, `${off}, 1 at a time, against layerUndici`)
+  ]
+  if (effort.quick) return findings
+  yield* level(origin, effort, { title, together: 10, traced: false, which })
+  const many = yield* level(origin, effort, { title, together: 500, traced: false, which })
+  return [
+    ...findings,
     against(many.cpu, "hotaru", "layerUndici", undefined, `${off}, 500 at a time, against layerUndici`)
   ]
 })
