@@ -32,7 +32,10 @@ export interface HttpSafety {
   readonly maxInterimResponses: number
   /** Bytes of the chunk extensions of one body, taken together; all are dropped. 16 KiB. */
   readonly maxChunkExtensions: number
-  /** How much of a body is read before anybody asks for it; then the socket is paused. 64 KiB. */
+  /**
+   * How much of a body is read before anybody asks for it; then the socket is paused. 64 KiB. What one more read brings
+   * comes on top: on Node.js 64 KiB, and up to 256 KiB where much has come already.
+   */
   readonly readAhead: number
   /**
    * A body that nobody has begun to read for so long is abandoned, and one that is read by `PooledHttpClient.pull` if
