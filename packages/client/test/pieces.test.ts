@@ -20,6 +20,15 @@ const step = FastCheck.oneof(
 )
 
 describe("the pieces of a body", () => {
+  it("are copied for whoever wants his own, also where a connection keeps them as parts of a slab", () => {
+    const pieces = new Pieces()
+    pieces.add(Buffer.from("a small body"))
+    const copy = pieces.all(true)
+    assert.deepStrictEqual([copy.buffer.byteLength, Buffer.from(copy).toString()], [12, "a small body"])
+    copy.fill(0)
+    assert.strictEqual(Buffer.from(pieces.whole()).toString(), "a small body")
+  })
+
   it.prop(
     "are the bytes that came, in their order, each in a buffer of its own length that nobody writes to again",
     [FastCheck.array(step, { maxLength: 60 })],

@@ -31,7 +31,10 @@ export interface PoolStats {
   readonly created: number
   /** Dials that failed, connections that died before they had carried anything among them. */
   readonly connectFailures: number
-  /** Dials of which an egress policy denied an address, whether or not others were left to be dialled. */
+  /**
+   * Dials of which an egress policy denied an address, whether or not others were left to be dialled; but for those that
+   * were given up or ran out of time.
+   */
   readonly egressDenied: number
   /** Connections closed, by reason; reasons beyond the first 64 are counted together as `Other`. */
   readonly closed: Readonly<Record<string, number>>

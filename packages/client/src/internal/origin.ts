@@ -56,21 +56,21 @@ export class Origins {
     const name = `${url.protocol}//${url.host}`
     const found = this.of(target).get(name)
     if (found !== undefined) return found
-    const made = this.make(name, url, target)
+    const made = this.make(detached(name), url, target)
     if (!(made instanceof InvalidUrl)) this.learn(name, made, target)
     return made
   }
 
   learn(written: string, origin: Origin, target: Target | undefined): void {
     const known = this.of(target)
-    if (known.size >= capacity) {
+    if (known.size >= capacity && !known.has(written)) {
       // Maps keep the order of insertion: the one known longest goes.
       for (const oldest of known.keys()) {
         known.delete(oldest)
         break
       }
     }
-    known.set(written, origin)
+    known.set(detached(written), origin)
   }
 
   private of(target: Target | undefined): Map<string, Origin> {
@@ -84,7 +84,9 @@ export class Origins {
   }
 
   private make(name: string, url: URL, target: Target | undefined): Origin | InvalidUrl {
-    const key = ConnectionKey.fromUrl(url)
+    const whole = ConnectionKey.fromUrl(url)
+    if (whole._tag === "Left") return whole.left
+    const key = ConnectionKey.fromUrl(name)
     if (key._tag === "Left") return key.left
     const { host, port, useTls } = key.right
     const full = target === undefined ? key.right : ConnectionKey.make({ host, port, useTls, ...target })
@@ -92,12 +94,18 @@ export class Origins {
     return {
       key: full,
       name,
-      host: url.host,
+      host: new URL(name).host,
       unpooled: !(overrides?.enablePooling ?? this.config.enablePooling),
       maxRequestsPerConnection: overrides?.maxRequestsPerConnection ?? this.config.maxRequestsPerConnection
     }
   }
 }
+
+/** A copy: a part of a string keeps the whole of it in memory, with whatever secrets its query had. */
+const detached = (text: string): string => decoder.decode(encoder.encode(text))
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
 
 /** Where a request goes, or why it goes nowhere. */
 export const resolve = (
@@ -155,7 +163,7 @@ const refused = (url: string): InvalidUrl => {
 const basic = (url: URL): string => {
   const credentials = `${decode(url.username)}:${decode(url.password)}`
   let latin1 = ""
-  for (const byte of new TextEncoder().encode(credentials)) latin1 += String.fromCharCode(byte)
+  for (const byte of encoder.encode(credentials)) latin1 += String.fromCharCode(byte)
   return `Basic ${btoa(latin1)}`
 }
 

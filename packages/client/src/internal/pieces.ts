@@ -71,7 +71,8 @@ export class Pieces {
   all(copy: boolean): Uint8Array {
     if (!copy) return this.whole()
     this.seal()
-    return this.list.length === 1 ? this.list[0]!.slice() : concat(this.list)
+    // What keeps bytes may keep them as a `Buffer`, whose own `slice` is a view.
+    return this.list.length === 1 ? Uint8Array.prototype.slice.call(this.list[0]!) : concat(this.list)
   }
 
   /** All of it as one piece, which stays. */
