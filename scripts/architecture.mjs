@@ -19,6 +19,7 @@ const arrows = {
   client: { packages: ["effect", "@effect/platform"], hotaru: ["http1", "pool"], node: false },
   node: { packages: ["effect", "@effect/platform"], hotaru: ["client", "pool"], node: true },
   testing: { packages: ["effect"], hotaru: ["pool", "http1"], node: false },
+  "command-line": null,
   demo: null,
   bench: null,
   simulation: null,

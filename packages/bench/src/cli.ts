@@ -1,6 +1,7 @@
 /** The command line. */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
+import { quietly } from "@hotaru/command-line"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Data from "effect/Data"
@@ -9,10 +10,9 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import { bundle } from "./bundle.js"
 import * as Children from "./children.js"
-import { quietly } from "./commandLine.js"
 import { document } from "./document.js"
 import { type Finding, isMissed } from "./findings.js"
-import { type Name, names, titles } from "./measures/names.js"
+import { type Name, names, rough, titles } from "./measures/names.js"
 import type { Message } from "./messages.js"
 import * as Text from "./text.js"
 
@@ -24,7 +24,9 @@ export class BoundsMissed extends Data.TaggedError("BoundsMissed")<{ readonly mi
 }
 
 const quick = Options.boolean("quick").pipe(
-  Options.withDescription("Fewer and shorter rounds: a rough answer in less than a minute.")
+  Options.withDescription(
+    `Fewer and shorter rounds: a rough answer in less than a minute. Without --only of these alone: ${rough.join(", ")}.`
+  )
 )
 
 const check = Options.boolean("check").pipe(Options.withDescription("Fail if a figure is over its bound."))
@@ -59,7 +61,8 @@ const bench = ({ check, json, only, profile, quick }: Choices) =>
   Effect.scoped(
     Effect.gen(function* () {
       const path = yield* bundle
-      const wanted = only.length === 0 ? names : names.filter((name) => only.includes(name))
+      const all = quick ? rough : names
+      const wanted = only.length === 0 ? all : names.filter((name) => only.includes(name))
       const runtime = yield* Effect.runtime<never>()
       const onMessage = (message: Message) => {
         if (!json) Runtime.runSync(runtime, tell(message))

@@ -1,5 +1,6 @@
 /** `npm run bench`. Measures nothing itself: each measure runs in a process of its own, from a bundle. */
+
+import { start } from "@hotaru/command-line"
 import * as Cli from "./cli.js"
-import { start } from "./commandLine.js"
 
 start(Cli.main(process.argv))

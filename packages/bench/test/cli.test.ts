@@ -1,9 +1,9 @@
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { assert, describe, it } from "@effect/vitest"
+import { oneLine } from "@hotaru/command-line"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Cli from "../src/cli.js"
-import { oneLine } from "../src/commandLine.js"
 import type { document } from "../src/document.js"
 import { names } from "../src/measures/names.js"
 

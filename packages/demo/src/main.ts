@@ -1,28 +1,7 @@
-/** The tour behind `npm start`. */
-import * as NodeContext from "@effect/platform-node/NodeContext"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as Cause from "effect/Cause"
-import * as Console from "effect/Console"
+/** The tour behind `npm start`. If whoever reads it leaves, the servers' process notices by itself. */
+import { start } from "@hotaru/command-line"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Cli from "./cli.js"
 import * as Screen from "./rendering/Screen.js"
 
-// Whoever read the tour has left (`npm start | head`). The servers' process notices by itself.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit()
-  throw error
-})
-
-Cli.main(process.argv).pipe(
-  Effect.tapErrorCause((cause) =>
-    Option.match(Cause.failureOption(cause), {
-      onSome: (error) => Console.error(Cli.oneLine(error)),
-      // No failure, then, but a bug: the whole of it.
-      onNone: () => (Cause.isInterruptedOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause)))
-    })
-  ),
-  Effect.provide(Layer.merge(NodeContext.layer, Screen.layer)),
-  NodeRuntime.runMain({ disableErrorReporting: true })
-)
+start(Effect.provide(Cli.main(process.argv), Screen.layer))

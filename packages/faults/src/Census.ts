@@ -1,28 +1,6 @@
-/** What a program leaves behind: fibers, handles of the event loop, descriptors. */
+/** What a program leaves behind beside fibers: handles of the event loop, descriptors. */
 import { existsSync, readdirSync } from "node:fs"
 import * as Effect from "effect/Effect"
-import * as Supervisor from "effect/Supervisor"
-
-/** Counts the fibers alive that were started under it. */
-export class FiberCensus extends Supervisor.AbstractSupervisor<number> {
-  private readonly fibers = new Set<unknown>()
-
-  get alive(): number {
-    return this.fibers.size
-  }
-
-  override get value(): Effect.Effect<number> {
-    return Effect.sync(() => this.alive)
-  }
-
-  override onStart(_context: unknown, _effect: unknown, _parent: unknown, fiber: unknown): void {
-    this.fibers.add(fiber)
-  }
-
-  override onEnd(_value: unknown, fiber: unknown): void {
-    this.fibers.delete(fiber)
-  }
-}
 
 /** Timers and immediates come and go with whatever else runs in this process. */
 const passing = new Set(["Timeout", "Immediate", "TickObject", "FSReqCallback"])

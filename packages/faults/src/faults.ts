@@ -3,9 +3,10 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
+import { quietly, start } from "@hotaru/command-line"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as CommandLine from "./CommandLine.js"
+import { Failed } from "./Failed.js"
 import { faultsOf } from "./matrix/judge.js"
 import { run } from "./matrix/run.js"
 import { render, written } from "./matrix/table.js"
@@ -24,7 +25,7 @@ const command = Command.make("npm run faults --", { write }, ({ write }) =>
     if (write) yield* Effect.sync(() => writeFileSync(document, written(readFileSync(document, "utf8"), table)))
     const faults = faultsOf(played)
     yield* Effect.forEach(faults, (fault) => Console.log(fault))
-    if (faults.length > 0) return yield* new CommandLine.Failed({ what: `${faults.length} cells are not as promised.` })
+    if (faults.length > 0) return yield* new Failed({ what: `${faults.length} cells are not as promised.` })
   })
 ).pipe(
   Command.withDescription(
@@ -32,4 +33,10 @@ const command = Command.make("npm run faults --", { write }, ({ write }) =>
   )
 )
 
-CommandLine.run(command, "Hotaru for Effect: faults", "npm run faults --")
+const parse = Command.run(command, {
+  name: "Hotaru for Effect: faults",
+  version: "0.0.0",
+  executable: "npm run faults --"
+})
+
+start(quietly(parse)(process.argv))

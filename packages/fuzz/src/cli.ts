@@ -1,9 +1,7 @@
 /** The command line. */
-import { stripVTControlCharacters } from "node:util"
 import * as Command from "@effect/cli/Command"
-import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
-import * as ValidationError from "@effect/cli/ValidationError"
+import { quietly, wholeNumber } from "@hotaru/command-line"
 import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -18,16 +16,6 @@ export class DifferencesFound extends Data.TaggedError("DifferencesFound")<{ rea
     return `${this.found} unexplained differences.`
   }
 }
-
-// Text, not `Options.integer`, whose complaint does not name the option.
-const wholeNumber = (name: string, from: number, to: number) =>
-  Options.text(name).pipe(
-    Options.withPseudoName("n"),
-    Options.filterMap(
-      (text) => Option.filter(Option.some(Number(text)), (n) => /^\d+$/.test(text) && n >= from && n <= to),
-      `--${name} must be a whole number from ${from} to ${to}`
-    )
-  )
 
 const cases = wholeNumber("cases", 1, 1_000_000_000).pipe(
   Options.withDescription(`How many cases, in batches of ${Fuzz.batchSize}.`),
@@ -93,23 +81,4 @@ const parse = Command.run(command, {
   executable: "npm run fuzz --"
 })
 
-/** The library prints a page about a bad argument before it fails; here a failure is one line (`oneLine`). */
-export const main = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
-  const console = yield* Console.consoleWith(Effect.succeed)
-  const plain = (text: unknown) => (typeof text === "string" ? stripVTControlCharacters(text) : text)
-  yield* Console.withConsole(parse(args), {
-    ...console,
-    log: (...texts) => console.log(...(process.stdout.isTTY ? texts : texts.map(plain))),
-    error: () => Effect.void
-  })
-})
-
-/** A failure in one line. */
-export const oneLine = (error: unknown): string => {
-  const text = ValidationError.isValidationError(error)
-    ? `${HelpDoc.toAnsiText(error.error).trim().replace(/\.?$/, ".")} Try --help.`
-    : error instanceof Error
-      ? error.message
-      : String(error)
-  return stripVTControlCharacters(text).replace(/\s+/g, " ").trim()
-}
+export const main = quietly(parse)

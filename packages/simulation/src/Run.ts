@@ -269,8 +269,8 @@ export class Run {
     // Whoever sleeps still wakes now; who goes back to sleep was left behind.
     stack.advance(Plan.bound(this.plan), false)
     this.rethrow()
-    if (stack.census.alive.size > 0)
-      this.trace.broken("nothing is left", `${stack.census.alive.size} fibers live on after the end`)
+    if (stack.census.alive > 0)
+      this.trace.broken("nothing is left", `${stack.census.alive} fibers live on after the end`)
   }
 
   private passUntil(isReached: () => boolean): void {

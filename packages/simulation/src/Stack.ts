@@ -6,6 +6,7 @@ import * as ConnectionPool from "@hotaru/pool/ConnectionPool"
 import * as Connector from "@hotaru/pool/Connector"
 import type { PoolEvent } from "@hotaru/pool/PoolEvent"
 import * as FakeNetwork from "@hotaru/testing/FakeNetwork"
+import { FiberCensus } from "@hotaru/testing/FiberCensus"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -20,7 +21,6 @@ import type * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
-import { Census } from "./Census.js"
 import { Draw } from "./Draw.js"
 import * as Plan from "./Plan.js"
 import type { Sabotage } from "./Sabotage.js"
@@ -39,7 +39,7 @@ export class Stack {
   readonly network: FakeNetwork.FakeNetworkShape
   readonly pool: ConnectionPool.ConnectionPoolShape
   readonly client: HttpClient.HttpClient
-  readonly census = new Census()
+  readonly census = new FiberCensus()
   /** Called when every fiber waits: whoever sees to new dials. Answers whether it did something. */
   onQuiet: () => boolean = () => false
   private polls = 0

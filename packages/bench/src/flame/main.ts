@@ -1,5 +1,5 @@
 /** `npm run flame`. */
-import { start } from "../commandLine.js"
+import { start } from "@hotaru/command-line"
 import { main } from "./cli.js"
 
 start(main(process.argv))

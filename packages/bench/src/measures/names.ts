@@ -20,6 +20,19 @@ export const names = [
   "tlsConnects"
 ] as const
 
+/** What a rough answer is of: all that has a bound of its own, but for the server's. */
+export const rough: ReadonlyArray<(typeof names)[number]> = [
+  "pool",
+  "hosts",
+  "idle",
+  "waiters",
+  "cleanup",
+  "refusal",
+  "heap",
+  "small",
+  "bodies"
+]
+
 export type Name = (typeof names)[number]
 
 export const titles: Readonly<Record<Name, string>> = {

@@ -31,7 +31,7 @@ export const all = Peers.names.filter((name) => name !== "hotaru, forEachChunk")
  */
 const rounds = ({ quick }: Effort, { first = false, together }: Level): Rounds =>
   quick
-    ? { warmUp: first ? 3_000 : 1_000, operations: Math.max(400, 2 * together), rounds: 5 }
+    ? { warmUp: first ? 6_000 : 3_000, operations: Math.max(400, 2 * together), rounds: 5 }
     : { warmUp: first ? 4_000 : 1_500, operations: Math.max(1_200, 5 * together), rounds: 7 }
 
 /** These peers at one level, as a table. */
@@ -61,13 +61,14 @@ export const small: Measure = Effect.fnUntraced(function* (effort) {
   const { origin } = yield* Server.start()
   const title = "Small GET"
   const which = effort.quick ? Peers.essential : all
-  const traced = yield* level(origin, effort, { title, together: 50, traced: true, which, first: true })
   const untraced = yield* level(origin, effort, {
     title,
     together: 50,
     traced: false,
-    which: effort.quick ? [...Peers.essential, limited] : all
+    which: effort.quick ? [...Peers.essential, limited] : all,
+    first: true
   })
+  const traced = yield* level(origin, effort, { title, together: 50, traced: true, which })
   const alone = yield* level(origin, effort, { title, together: 1, traced: false, which })
   const on = "small GET, tracing on, CPU"
   const off = "small GET, tracing off, CPU"

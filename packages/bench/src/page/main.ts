@@ -1,5 +1,5 @@
 /** `npm run tables`. */
-import { start } from "../commandLine.js"
+import { start } from "@hotaru/command-line"
 import { main } from "./cli.js"
 
 start(main(process.argv))

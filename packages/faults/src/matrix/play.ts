@@ -5,6 +5,7 @@ import * as PooledHttpClient from "@hotaru/client/PooledHttpClient"
 import * as NodePooledHttpClient from "@hotaru/node/NodePooledHttpClient"
 import * as ConnectionPool from "@hotaru/pool/ConnectionPool"
 import type { PoolStats } from "@hotaru/pool/PoolStats"
+import { FiberCensus } from "@hotaru/testing/FiberCensus"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
@@ -103,7 +104,7 @@ export const play = (
     const server = typeof far === "number" ? undefined : far
     const before = { handles: Census.handles(), descriptors: Census.descriptors() }
     const seenBefore = { seen: server?.seen() ?? 0, whole: server?.whole() ?? 0, damaged: server?.damaged() ?? 0 }
-    const census = new Census.FiberCensus()
+    const census = new FiberCensus()
     const { counted, damaged, result, stats, wrong } = yield* Effect.scoped(
       Effect.gen(function* () {
         const proxy = yield* FaultProxy.make({

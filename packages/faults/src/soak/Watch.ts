@@ -2,6 +2,7 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import type { ConnectionPoolShape } from "@hotaru/pool/ConnectionPool"
+import type { FiberCensus } from "@hotaru/testing/FiberCensus"
 import * as Effect from "effect/Effect"
 import * as Census from "../Census.js"
 
@@ -48,7 +49,7 @@ export class Watch {
   private readonly before = Census.handles()
   private readonly descriptorsBefore = Census.descriptors()
 
-  constructor(private readonly census: Census.FiberCensus) {}
+  constructor(private readonly census: FiberCensus) {}
 
   sample(seconds: number, done: number): Sample {
     return {

@@ -1,4 +1,4 @@
-/** What the command lines of this package have in common. */
+/** What the command lines of the private programs have in common: options, a failure in one line, the way they start and end. */
 import { stripVTControlCharacters } from "node:util"
 import type * as CliApp from "@effect/cli/CliApp"
 import * as HelpDoc from "@effect/cli/HelpDoc"
@@ -11,25 +11,37 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
-/** Text, not `Options.integer`, whose complaint does not name the option. */
-export const wholeNumber = (name: string, from: number, to: number): Options.Options<number> =>
+/** Text, not `Options.integer` or `Options.float`, whose complaint does not name the option. */
+const number = (name: string, what: string, form: RegExp, from: number, to: number): Options.Options<number> =>
   Options.text(name).pipe(
     Options.withPseudoName("n"),
     Options.filterMap(
-      (text) => Option.filter(Option.some(Number(text)), (n) => /^\d+$/.test(text) && n >= from && n <= to),
-      `--${name} must be a whole number from ${from} to ${to}`
+      (text) => Option.filter(Option.some(Number(text)), (n) => form.test(text) && n >= from && n <= to),
+      `--${name} must be a ${what} from ${from} to ${to}`
     )
   )
 
-/** The library prints a page about a bad argument before it fails; here a failure is one line ({@link oneLine}). */
+export const wholeNumber = (name: string, from: number, to: number): Options.Options<number> =>
+  number(name, "whole number", /^\d+$/, from, to)
+
+export const decimalNumber = (name: string, from: number, to: number): Options.Options<number> =>
+  number(name, "number", /^\d+(\.\d+)?$/, from, to)
+
+/**
+ * The library prints a page about a bad argument before it fails, and colours its help for whoever reads it. Here a
+ * failure is one line ({@link oneLine}), and colours are for a terminal.
+ */
 export const quietly =
-  <E, R>(run: (args: ReadonlyArray<string>) => Effect.Effect<void, E, R>) =>
+  <E, R>(
+    run: (args: ReadonlyArray<string>) => Effect.Effect<void, E, R>,
+    colours: boolean = process.stdout.isTTY === true
+  ) =>
   (args: ReadonlyArray<string>): Effect.Effect<void, E, R> =>
     Effect.flatMap(Console.consoleWith(Effect.succeed), (console) => {
       const plain = (text: unknown) => (typeof text === "string" ? stripVTControlCharacters(text) : text)
       return Console.withConsole(run(args), {
         ...console,
-        log: (...texts) => console.log(...(process.stdout.isTTY ? texts : texts.map(plain))),
+        log: (...texts) => console.log(...(colours ? texts : texts.map(plain))),
         error: () => Effect.void
       })
     })
@@ -44,8 +56,12 @@ export const oneLine = (error: unknown): string => {
   return stripVTControlCharacters(text).replace(/\s+/g, " ").trim()
 }
 
-/** Runs a program until it ends. */
-export const start = <E>(program: Effect.Effect<void, E, CliApp.CliApp.Environment>): void =>
+/** Runs a program until it ends, or until whoever read its output has left (`| head`). */
+export const start = <E>(program: Effect.Effect<void, E, CliApp.CliApp.Environment>): void => {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit()
+    throw error
+  })
   program.pipe(
     Effect.tapErrorCause((cause) =>
       Option.match(Cause.failureOption(cause), {
@@ -57,3 +73,4 @@ export const start = <E>(program: Effect.Effect<void, E, CliApp.CliApp.Environme
     Effect.provide(NodeContext.layer),
     NodeRuntime.runMain({ disableErrorReporting: true })
   )
+}
