@@ -249,7 +249,7 @@ describe("npm run soak", () => {
       Effect.gen(function* () {
         const { output, status } = yield* soak("--requests", "many")
         assert.strictEqual(status, 1)
-        assert.include(output, "--requests must be a number from 1 to")
+        assert.include(output, "--requests must be a whole number from 1 to")
       }),
     60_000
   )
