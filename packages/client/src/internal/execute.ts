@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import * as Headers from "@effect/platform/Headers"
 import type { HttpClientError } from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
@@ -30,6 +31,7 @@ import * as RequestBody from "./requestBody.js"
 import * as RequestHead from "./requestHead.js"
 import { PooledResponse } from "./response.js"
 import type { Safety } from "./safety.js"
+import type { SecretNames } from "./secretNames.js"
 import * as Spans from "./spans.js"
 import { requestError, responseError } from "./translate.js"
 
@@ -60,7 +62,7 @@ export class Executor {
       const destination = Origin.resolve(this.origins, request, services.get(Target.key))
       if (destination instanceof InvalidUrl) {
         OneShot.discardBody(request)
-        return Effect.fail(requestError(Origin.shownAs(request, destination.url), destination))
+        return Effect.fail(requestError(Origin.shownAs(request, destination.url), destination, secretNames(fiber)))
       }
       const mask = RuntimeFlags.interruption(runtimeFlags)
       const executed = Spans.isDisabled(fiber, request)
@@ -97,12 +99,12 @@ export class Executor {
     const plan = body instanceof Error ? body : RequestHead.plan(destination, body, limits)
     if (plan instanceof Error) {
       OneShot.discardBody(request)
-      return ended(fiber, span, Exit.fail(requestError(request, plan)))
+      return ended(fiber, span, Exit.fail(requestError(request, plan, secretNames(fiber))))
     }
     const refusal = this.pool.unsafe.refusal(destination.origin.key)
     if (refusal !== undefined) {
       OneShot.discardBody(request)
-      return ended(fiber, span, Exit.fail(requestError(request, refusal)))
+      return ended(fiber, span, Exit.fail(requestError(request, refusal, secretNames(fiber))))
     }
     const exchange = new Exchange(
       this.pool.unsafe,
@@ -115,7 +117,7 @@ export class Executor {
     const answer = Effect.async<Answer, Failure>((resume) => exchange.start(resume))
     return Effect.matchCauseEffect(mask ? Effect.withRuntimeFlagsPatch(answer, interruptible) : answer, {
       onSuccess: (answer) => {
-        const response = new PooledResponse(request, answer, limits)
+        const response = new PooledResponse(request, answer, limits, secretNames(fiber))
         if (span !== undefined) Spans.answered(fiber, span, response)
         if (answer.refused !== undefined) return ended(fiber, span, Exit.fail(responseError(response, answer.refused)))
         // With a scope somebody closes; without one the collector of garbage is the last to notice.
@@ -135,8 +137,8 @@ export class Executor {
         exchange.interrupt()
         const failed =
           cause._tag === "Fail"
-            ? Exit.fail(requestError(request, cause.error))
-            : Exit.failCause(Cause.map(cause, (failure) => requestError(request, failure)))
+            ? Exit.fail(requestError(request, cause.error, secretNames(fiber)))
+            : Exit.failCause(Cause.map(cause, (failure) => requestError(request, failure, secretNames(fiber))))
         return ended(fiber, span, failed)
       }
     })
@@ -145,6 +147,9 @@ export class Executor {
 
 const uninterruptible = RuntimeFlagsPatch.disable(RuntimeFlags.Interruption)
 const interruptible = RuntimeFlagsPatch.enable(RuntimeFlags.Interruption)
+
+/** What the caller calls secret is not printed of what it gets, even where no fiber can be asked. */
+const secretNames = (fiber: RuntimeFiber): SecretNames => fiber.getFiberRef(Headers.currentRedactedNames)
 
 const ended = (
   fiber: RuntimeFiber,

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import type { HttpClient } from "@effect/platform/HttpClient"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { globalValue } from "effect/GlobalValue"
 
@@ -25,4 +26,15 @@ export const takeScopeSignal = (request: HttpClientRequest.HttpClientRequest): A
   if (controller === undefined) return undefined
   scopedRequests.delete(request)
   return controller.signal.aborted ? undefined : controller.signal
+}
+
+/**
+ * The two halves of a client: what prepares a request (`mapRequest` and its like), and what sends a prepared one. Outside,
+ * there is only `execute`, which does both; the platform's own combinators use the halves.
+ */
+export const partsOf = <E, R>(client: HttpClient.With<E, R>): Parts<E, R> => client as unknown as Parts<E, R>
+
+interface Parts<E, R> {
+  readonly preprocess: HttpClient.Preprocess<E, R>
+  readonly postprocess: HttpClient.Postprocess<E, R>
 }

@@ -19,10 +19,12 @@ import type * as Stream from "effect/Stream"
 import * as BodyStream from "./bodyStream.js"
 import * as Collect from "./collect.js"
 import { joinFields } from "./fields.js"
+import { printable, printableHeaders } from "./printable.js"
 import type { Answer } from "./readerContract.js"
 import type { ResponseBody } from "./responseBody.js"
 import { valuesOf } from "./rules.js"
 import type { Limits } from "./safety.js"
+import type { SecretNames } from "./secretNames.js"
 
 export class PooledResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
@@ -31,18 +33,27 @@ export class PooledResponse extends Inspectable.Class implements HttpClientRespo
   readonly head: Head
   readonly body: ResponseBody
   readonly lease: Lease
+  private printableRequest: HttpClientRequest.HttpClientRequest | undefined = undefined
   private joined: Headers.Headers | undefined = undefined
   private parsedCookies: Cookies.Cookies | undefined = undefined
 
   constructor(
-    readonly request: HttpClientRequest.HttpClientRequest,
+    private readonly sent: HttpClientRequest.HttpClientRequest,
     answer: Answer,
-    readonly limits: Limits
+    readonly limits: Limits,
+    /** What the fiber that sent the request calls secret. */
+    readonly secretNames: SecretNames
   ) {
     super()
     this.head = answer.head
     this.body = answer.body
     this.lease = answer.lease
+  }
+
+  /** Made when it is asked for, which few programs do. */
+  get request(): HttpClientRequest.HttpClientRequest {
+    if (this.printableRequest === undefined) this.printableRequest = printable(this.sent, this.secretNames)
+    return this.printableRequest
   }
 
   get status(): number {
@@ -89,14 +100,14 @@ export class PooledResponse extends Inspectable.Class implements HttpClientRespo
     return BodyStream.stream(this)
   }
 
-  /** Shows the body only if somebody has collected it. */
+  /** Shows the body only if somebody has collected it, and no secret of the heads. */
   toJSON(): unknown {
     const body = Collect.shown(this)
     return {
       _id: "@effect/platform/HttpClientResponse",
       request: this.request.toJSON(),
       status: this.status,
-      headers: Inspectable.redact(this.headers),
+      headers: printableHeaders(this.headers, this.secretNames),
       remoteAddress: this.remoteAddress.toJSON(),
       ...(body === undefined ? {} : { body })
     }

@@ -24,6 +24,7 @@ import * as Tracer from "effect/Tracer"
 import type { RetryRefusal } from "../ExchangeError.js"
 import type { Destination } from "./origin.js"
 import type { RetryTrace } from "./readerContract.js"
+import { redact } from "./secretNames.js"
 
 type RuntimeFiber = Fiber.RuntimeFiber<HttpClientResponse, HttpClientError>
 
@@ -110,8 +111,8 @@ export const now = (fiber: RuntimeFiber): bigint =>
     : BigInt(0)
 
 const headers = (fiber: RuntimeFiber, span: Tracer.Span, prefix: string, values: Headers.Headers): void => {
-  const redacted = Headers.redact(values, fiber.getFiberRef(Headers.currentRedactedNames))
-  for (const name in redacted) span.attribute(prefix + name, String(redacted[name]))
+  const shown = redact(values, fiber.getFiberRef(Headers.currentRedactedNames))
+  for (const name in shown) span.attribute(prefix + name, shown[name])
 }
 
 /**

@@ -8,16 +8,20 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import type { ConnectError, InvalidUrl } from "@hotaru/pool/PoolError"
 import { cheaply } from "./cheaply.js"
+import { printable } from "./printable.js"
 import type { Failure } from "./readerContract.js"
+import type { SecretNames } from "./secretNames.js"
 
 /**
  * `Transport` is what `HttpClient.retryTransient` sends again, whatever the method; `Encode` it leaves alone, because
- * again cannot help.
+ * again cannot help. The request is one that can be printed: who logs an error logs what hangs on it.
  */
 export const requestError = (
-  request: HttpClientRequest.HttpClientRequest,
-  cause: Failure | InvalidUrl
+  sent: HttpClientRequest.HttpClientRequest,
+  cause: Failure | InvalidUrl,
+  secretNames: SecretNames
 ): RequestError => {
+  const request = printable(sent, secretNames)
   const make = () => new RequestError({ request, reason: reasonOf(cause), cause, description: cause.message })
   // Refusals under overload must cost next to nothing.
   return cause._tag === "PendingLimitReached" || cause._tag === "PoolClosed" ? cheaply(make) : make()
