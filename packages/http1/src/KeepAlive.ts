@@ -91,16 +91,22 @@ export const verdict = (input: KeepAliveInput): KeepAlive => {
 
 /** Peers repeat themselves: the last hints read, and what they mean. */
 let lastHints = ""
+/** Longer ones are not worth remembering. */
+const longestHints = 64
 let lastVerdict = keep
 
 const hinted = (hints: string): KeepAlive => {
   if (hints === lastHints) return lastVerdict
   const timeout = internal.numericParameter(hints, "timeout")
   const max = internal.numericParameter(hints, "max")
-  lastHints = hints
-  lastVerdict =
+  const meant: KeepAlive =
     timeout === undefined && max === undefined
       ? keep
       : { _tag: "Keep", timeoutMillis: timeout === undefined ? undefined : timeout * 1000, max }
-  return lastVerdict
+  if (hints.length <= longestHints) {
+    // A copy: part of a text keeps the whole of it, which is a peer's head.
+    lastHints = hints.split("").join("")
+    lastVerdict = meant
+  }
+  return meant
 }

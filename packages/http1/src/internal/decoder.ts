@@ -127,6 +127,7 @@ export class Decoder implements ResponseDecoder {
     if (end === FAILED) return this.fail(events, head.error!)
     this.headBytes += head.length
     const { status, version } = head
+    const reason = head.takeReason()
     const rawHeaders = head.takeRawHeaders()
     let contentLength: string | undefined
     let transferEncoding: string | undefined
@@ -159,7 +160,7 @@ export class Decoder implements ResponseDecoder {
       }
       // RFC 9112 section 9.6: no request follows any answer that says close, an interim one either.
       if (connection !== undefined && hasToken(connection, "close")) this.saidClose = true
-      events.push({ _tag: "InformationalHead", status, reason: head.reason, rawHeaders })
+      events.push({ _tag: "InformationalHead", status, reason, rawHeaders })
       head.begin("head", this.limits.maxHeaderSize - this.headBytes)
       return end
     }
@@ -176,7 +177,7 @@ export class Decoder implements ResponseDecoder {
     events.push({
       _tag: "Head",
       status,
-      reason: head.reason,
+      reason,
       version,
       rawHeaders,
       framing,

@@ -43,7 +43,6 @@ export class HeadScanner {
   /** Of the last status line. */
   status = 0
   version: 0 | 1 = 1
-  reason = ""
   /** Bytes of the head under way, or of the last one. */
   length = 0
   /** The head as text, once it is complete, and where its fields start in it. */
@@ -53,6 +52,7 @@ export class HeadScanner {
   marks: Array<number> = []
   fieldCount = 0
 
+  private reason = ""
   private state = STATUS
   private section = ""
   private budget = 0
@@ -202,6 +202,13 @@ export class HeadScanner {
     this.state = state
     this.keep(bytes, from, i)
     return MORE
+  }
+
+  /** The last status line's. Once: part of a text keeps the whole of it, which an idle connection must not. */
+  takeReason(): string {
+    const { reason } = this
+    this.reason = ""
+    return reason
   }
 
   /** Names and values, in turn, as the last section had them. Once: an idle connection keeps no text. */
