@@ -100,7 +100,8 @@ export class RequestBodyFailed extends Data.TaggedError("RequestBodyFailed")<
 }
 
 /**
- * The stream of the request's body was longer or shorter than its announced length.
+ * The stream of the request's body was longer or shorter than its announced length, or its bytes are not as many any
+ * more as when the request was made: their memory was given away or resized.
  *
  * @since 0.1.0
  * @category errors
@@ -110,7 +111,7 @@ export class RequestBodyLength extends Data.TaggedError("RequestBodyLength")<
     readonly fault: "caller"
     /** Bytes announced. */
     readonly announced: number
-    /** Bytes the stream gave, or had given when it went over. */
+    /** Bytes there were: all that the stream gave, or had given when it went over. */
     readonly given: number
   }
 > {

@@ -255,6 +255,69 @@ describe("an answer that comes before the request is out", () => {
   )
 })
 
+describe("bytes whose memory changes hands before they are sent", () => {
+  const resizable = (length: number, max: number) =>
+    new (ArrayBuffer as unknown as new (length: number, options: { maxByteLength: number }) => ArrayBuffer & {
+      resize(length: number): void
+    })(length, { maxByteLength: max })
+
+  const length = 600 * 1024
+  const sending = (body: Uint8Array) => post().pipe(HttpClientRequest.bodyUint8Array(body))
+  const given = (memory: ArrayBuffer) => structuredClone(memory, { transfer: [memory] })
+
+  for (const [what, change, left] of [
+    ["given away", given, 0],
+    ["shrunk", (memory) => (memory as ReturnType<typeof resizable>).resize(3), 3],
+    ["grown", (memory) => (memory as ReturnType<typeof resizable>).resize(length + 3), length + 3]
+  ] as ReadonlyArray<[string, (memory: ArrayBuffer) => void, number]>) {
+    it.effect(`are not sent under the length that they had: ${what}`, () =>
+      Effect.gen(function* () {
+        const network = yield* FakeNetwork.FakeNetwork
+        network.park()
+        const memory = resizable(length, length + 3)
+        const fiber = yield* Effect.fork(Effect.flip(HttpClient.execute(sending(new Uint8Array(memory)))))
+        const dial = yield* network.nextDial
+        change(memory)
+        const socket = dial.succeed()
+        const error = yield* Fiber.join(fiber)
+        assert.strictEqual(kindOf(error), "RequestError Encode RequestBodyLength")
+        assert.include(error.message, `announced with ${length} bytes and gave ${left}`)
+        assert.strictEqual(socket.writtenText, "")
+      }).pipe(serving)
+    )
+  }
+
+  it.effect("midway: the server never sees a whole request, and the connection is not used again", () =>
+    Effect.gen(function* () {
+      const network = yield* FakeNetwork.FakeNetwork
+      network.park()
+      const memory = new ArrayBuffer(length)
+      const fiber = yield* Effect.fork(Effect.flip(HttpClient.execute(sending(new Uint8Array(memory)))))
+      const socket = (yield* network.nextDial).succeed()
+      socket.holdWrites()
+      yield* network.settle
+      assert.isBelow(socket.written.length, length)
+      given(memory)
+      socket.releaseWrites()
+      assert.strictEqual(kindOf(yield* Fiber.join(fiber)), "RequestError Encode RequestBodyLength")
+      assert.isDefined(socket.destroyed)
+      assert.isBelow(socket.received.length, length)
+    }).pipe(serving)
+  )
+
+  it.effect("while the answer comes: how much has left cannot be known, and the connection is not used again", () =>
+    Effect.gen(function* () {
+      const memory = new ArrayBuffer(length)
+      const fiber = yield* Effect.fork(text(sending(new Uint8Array(memory))))
+      const socket = yield* socketNumber(0)
+      given(memory)
+      socket.send(Wire.ok("done"))
+      assert.strictEqual(yield* Fiber.join(fiber), "done")
+      assert.strictEqual(socket.destroyed, "RequestNotSent")
+    }).pipe(serving)
+  )
+})
+
 describe("expect: 100-continue", () => {
   const expecting = post().pipe(
     HttpClientRequest.bodyText("body"),

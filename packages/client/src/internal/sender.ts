@@ -46,7 +46,7 @@ export class Sender implements UploadSink {
 
   /** Whether the whole request has left this process. */
   get isComplete(): boolean {
-    return (this.state === "Sent" || this.state === "Flushing") && this.connection.isFlushed
+    return (this.state === "Sent" || this.state === "Flushing") && this.connection.isFlushed && this.isAsAnnounced
   }
 
   /** Whether the whole request was taken by the connection, which may not know yet that the last of it has left. */
@@ -79,6 +79,7 @@ export class Sender implements UploadSink {
     }
     this.state = "Sending"
     if (body._tag === "Bytes") {
+      if (!this.isAsAnnounced) return this.refuseBytes(body.bytes)
       const one = joined(text, body.bytes)
       if (one !== undefined) return this.finish(this.connection.write(one))
     }
@@ -165,6 +166,7 @@ export class Sender implements UploadSink {
   /** A large body goes piece by piece: an early answer stops it, and progress can be seen. */
   private sendPieces(bytes: Uint8Array): void {
     let taken = true
+    if (!this.isAsAnnounced) return this.refuseBytes(bytes)
     while (this.state === "Sending" && this.offset < bytes.length) {
       const piece = bytes.subarray(this.offset, this.offset + pieceSize)
       this.offset += piece.length
@@ -172,6 +174,20 @@ export class Sender implements UploadSink {
       if (!taken && this.offset < bytes.length) return this.watch()
     }
     this.finish(taken)
+  }
+
+  /**
+   * Bytes are the caller's, who may have given their memory away (`transfer`) or resized it since the head was written.
+   * What is then missing would be taken from the next request, and what is too much would be one.
+   */
+  private get isAsAnnounced(): boolean {
+    const { body, head } = this.plan
+    return body._tag !== "Bytes" || (head.framing._tag === "Length" && head.framing.length === body.bytes.length)
+  }
+
+  private refuseBytes(bytes: Uint8Array): void {
+    const { framing } = this.plan.head
+    this.uploadMismatch(framing._tag === "Length" ? framing.length : 0, bytes.length)
   }
 
   private finish(taken: boolean): void {
