@@ -257,9 +257,14 @@ describe("an answer that comes before the request is out", () => {
 
 describe("bytes whose memory changes hands before they are sent", () => {
   const resizable = (length: number, max: number) =>
-    new (ArrayBuffer as unknown as new (length: number, options: { maxByteLength: number }) => ArrayBuffer & {
-      resize(length: number): void
-    })(length, { maxByteLength: max })
+    new (
+      ArrayBuffer as unknown as new (
+        length: number,
+        options: { maxByteLength: number }
+      ) => ArrayBuffer & {
+        resize(length: number): void
+      }
+    )(length, { maxByteLength: max })
 
   const length = 600 * 1024
   const sending = (body: Uint8Array) => post().pipe(HttpClientRequest.bodyUint8Array(body))
