@@ -58,7 +58,7 @@ for (const peer of installed) {
             const only = { minVersion: `TLSv${other}`, maxVersion: `TLSv${other}` } as const
             assert.strictEqual(yield* Effect.provide(outcome(server.url), layer(only)), "ConnectError tls")
           }),
-        60_000
+        scaled(300_000, 60_000)
       )
 
       it.scopedLive(
@@ -66,7 +66,7 @@ for (const peer of installed) {
         () =>
           Effect.gen(function* () {
             const server = yield* peer.start({ tls: { certificates: certs, version, client: true } })
-            const options = { kinds: Traffic.repeatable, count: COUNT / 4, concurrency: CONCURRENCY }
+            const options = { kinds: Traffic.repeatable, count: COUNT, concurrency: CONCURRENCY }
             const known = layer(certs.client)
             assert.deepStrictEqual(Traffic.shown(yield* Effect.provide(Traffic.run(server.url, options), known)), [])
             // nginx shakes hands with anybody, and answers 400.
@@ -77,7 +77,7 @@ for (const peer of installed) {
             assert.include(unbelieved, yield* Effect.provide(outcome(server.url), layer(certs.stranger)))
             assert.deepStrictEqual(Object.keys((yield* server.upstream.report).seen).filter(isAlone), [])
           }),
-        60_000
+        scaled(300_000, 60_000)
       )
     }
   })

@@ -32,11 +32,11 @@ LoadModule proxy_module ${modules}/mod_proxy.so
 LoadModule proxy_http_module ${modules}/mod_proxy_http.so
 ${settings.tls === undefined ? "" : `LoadModule ssl_module ${modules}/mod_ssl.so`}
 StartServers 2
-ServerLimit 4
+ServerLimit 8
 ThreadsPerChild 25
-MaxRequestWorkers 100
+MaxRequestWorkers 200
 MinSpareThreads 25
-MaxSpareThreads 100
+MaxSpareThreads 200
 GracefulShutdownTimeout 10
 KeepAlive On
 KeepAliveTimeout ${settings.idle ?? 75}
@@ -44,7 +44,7 @@ MaxKeepAliveRequests ${settings.requests ?? 1000}
 LimitRequestFieldSize 16380
 ProxyIOBufferSize 65536
 ${tlsLines(settings).join("\n")}
-ProxyPass / http://127.0.0.1:${upstream}/ keepalive=On flushpackets=on disablereuse=Off
+ProxyPass / http://127.0.0.1:${upstream}/ keepalive=On flushpackets=on disablereuse=Off responsefieldsize=16380
 `
 
 const ready = /resuming normal operations/

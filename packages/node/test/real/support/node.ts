@@ -24,6 +24,7 @@ const done = (child: ChildProcess, order: Order): Effect.Effect<unknown> =>
       leave()
       resume(Effect.succeed(message.value))
     }
+    if (!child.connected) return resume(Effect.dieMessage(`Node's server has ended: it cannot be told to ${order}`))
     child.on("exit", gone)
     child.on("message", said)
     if (order !== "start" && order !== "stop") child.send(order)

@@ -3,9 +3,12 @@
 import { createHash } from "node:crypto"
 import { HttpBody, HttpClient, type HttpClientError, HttpClientRequest } from "@effect/platform"
 import { assert } from "@effect/vitest"
+import { PooledHttpClient } from "@hotaru/client"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import { turns } from "../../support/dialling.js"
 
 export interface Failure {
   /** As the upstream would have called it. */
@@ -25,6 +28,9 @@ const BIG = 200_000
 const piece = new Uint8Array(5000).fill(97)
 const text = (length: number) => "x".repeat(length)
 const hashOf = (bytes: string | Uint8Array) => createHash("sha256").update(bytes).digest("hex")
+
+/** What `/flood` holds. */
+const FLOOD = hashOf(Buffer.alloc(8_000_000, "f"))
 
 const textOf = (url: string, kind: string, id: string): Exchange =>
   HttpClient.get(`${url}/${kind}/${id}`).pipe(
@@ -64,7 +70,21 @@ export const kinds = {
   chunked: get("chunked"),
   closeDelimited: get("close"),
   slow: get("slow"),
+  /** Answered when the upstream is told to. */
+  held: get("held"),
+  /** A piece every few milliseconds. */
+  trickle: get("trickle"),
   longHeaders: get("header"),
+  hugeHead: {
+    name: (id) => `GET /huge/${id}`,
+    run: (url, id) =>
+      Effect.gen(function* () {
+        const response = yield* HttpClient.get(`${url}/huge/${id}`)
+        assert.strictEqual(yield* response.text, `GET /huge/${id}`)
+        for (let i = 0; i < 7; i++) assert.strictEqual(response.headers[`x-huge-${i}`], "h".repeat(8000))
+        for (let i = 0; i < 80; i++) assert.strictEqual(response.headers[`x-many-${i}`], String(i))
+      })
+  },
   head: {
     name: (id) => `HEAD /small/${id}`,
     run: (url, id) =>
@@ -95,6 +115,17 @@ export const kinds = {
         Effect.flatMap((response) => Stream.runHead(response.stream)),
         Effect.map((first) => assert.strictEqual(first._tag, "Some"))
       )
+  },
+  /** Read so slowly that the server has to wait: more than all buffers between it and the reader hold. */
+  readSlowly: {
+    name: (id) => `GET /flood/${id}`,
+    run: (url, id) =>
+      Effect.gen(function* () {
+        const response = yield* HttpClient.get(`${url}/flood/${id}`)
+        const hash = createHash("sha256")
+        yield* Stream.runForEach(response.stream, (bytes) => Effect.as(turns(3), hash.update(bytes)))
+        assert.strictEqual(hash.digest("hex"), FLOOD)
+      })
   },
   keyedPost: post("keyed", () => HttpBody.text(text(300)), text(300), keyed),
   keyedUpload: post("upload", () => HttpBody.uint8Array(new Uint8Array(100_000).fill(98)), "b".repeat(100_000), keyed),
@@ -132,10 +163,26 @@ export const repeatable: ReadonlyArray<Kind> = [
   kinds.slow,
   kinds.closeDelimited,
   kinds.longHeaders,
+  kinds.trickle,
+  kinds.hugeHead,
   kinds.bigInPart,
   kinds.keyedUpload,
   kinds.expecting
 ]
+
+/**
+ * The same, by somebody who sends again what is safe to send again, for half a minute at most: while a server is down and
+ * its successor not yet up.
+ */
+export const insisting = (kind: Kind): Kind => ({
+  name: kind.name,
+  run: (url, id) =>
+    Effect.retry(kind.run(url, id), {
+      while: PooledHttpClient.isSafeToRetry,
+      schedule: Schedule.spaced("20 millis"),
+      times: 1500
+    })
+})
 
 /** All, each `1 / kinds.length` of the count; answers those that failed. */
 export const run = (
