@@ -2,7 +2,9 @@
  * Answers with more, less or other bytes than they announce, with two requests in line for the same connection: it
  * carries neither of them, and each gets its own answer from another.
  */
+import { HttpBody, HttpClientRequest } from "@effect/platform"
 import { describe, it } from "@effect/vitest"
+import * as Stream from "effect/Stream"
 import { type Story, told } from "./support/desync.js"
 import { broken, type Case, interim, leftover, refused } from "./support/desyncCases.js"
 
@@ -19,7 +21,7 @@ const stories = (
         outcome,
         retired,
         ...(request === undefined ? {} : { request }),
-        play: (reply) => {
+        play: ({ reply }) => {
           if (!cut) return reply.raw(bytes)
           // Each in a segment of its own, read before the next is sent, as long as there is somebody to read.
           const send = (at: number): void => {
@@ -50,3 +52,23 @@ describe("in many segments:", () => {
 describe("over TLS, in the segment of the answer:", () => {
   stories(leftover, "LeftoverBytes", false, "tls")
 })
+
+const bytes = new TextEncoder().encode("a request")
+const uploads = {
+  "with a length": HttpBody.uint8Array(bytes),
+  "in chunks": HttpBody.stream(Stream.make(bytes, bytes))
+}
+
+for (const transport of ["tcp", "tls"] as const) {
+  for (const [how, body] of Object.entries(uploads)) {
+    const request = HttpClientRequest.post("/first").pipe(HttpClientRequest.setBody(body))
+    const answers = leftover.filter(({ request }) => request === undefined)
+    describe(`to an upload ${how}:`, () =>
+      stories(
+        answers.map((one) => ({ ...one, request })),
+        "LeftoverBytes",
+        false,
+        transport
+      ))
+  }
+}

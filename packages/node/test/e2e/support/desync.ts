@@ -2,17 +2,21 @@
  * A server that gives the first request of a story an answer from the test's hands, while others are in line already for
  * the only connection; what it sends too much looks like an answer, and must never be theirs.
  */
-import { HttpClient, type HttpClientError, HttpClientRequest } from "@effect/platform"
+import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "@effect/platform"
 import { assert } from "@effect/vitest"
+import { HttpSafety } from "@hotaru/client"
 import { NodePooledHttpClient } from "@hotaru/node"
 import { ConnectionPool, PoolEvent } from "@hotaru/pool"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import { type Reply, type SeenRequest, type ServeOptions, serve } from "../../peers/support/LoopbackServer.js"
+import * as Stream from "effect/Stream"
 import { type Certificates, certificates } from "../../support/certificates.js"
+import { assertBalanced } from "./balance.js"
+import { type Peer, peer } from "./desyncPeer.js"
 
 /** A whole answer that nobody asked for. */
 export const poison = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison"
@@ -21,27 +25,49 @@ export const poison = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison"
 export const head = (...lines: ReadonlyArray<string>): string =>
   [...(lines[0]?.startsWith("HTTP/") === true ? [] : ["HTTP/1.1 200 OK"]), ...lines, "", ""].join("\r\n")
 
-/** What the first request came to: its body, or the tag and the kind of its error. */
-export type Outcome = { readonly text: string } | { readonly error: string }
+/** What a request came to: its answer, or the tag and the kind of its error. */
+export type Outcome = { readonly status: number; readonly text: string } | { readonly error: string }
 
 export interface Story {
   readonly transport?: "tcp" | "tls"
   readonly request?: HttpClientRequest.HttpClientRequest
-  /** Has the first request, all of it, and what is to be sent on its connection. */
-  readonly play: (reply: Reply, request: SeenRequest) => void
-  readonly onHead?: ServeOptions["onHead"]
+  readonly limits?: Partial<HttpSafety.HttpSafety>
+  /** What is done with the answer, in a scope that closes after it. */
+  readonly read?: (
+    response: HttpClientResponse.HttpClientResponse
+  ) => Effect.Effect<string, HttpClientError.HttpClientError>
+  /** Whether its connection has carried another request before. */
+  readonly kept?: boolean
+  /**
+   * The server has the first request's head. If this is there, it sees the rest of that connection as bytes: `play`
+   * begins without waiting for the whole request.
+   */
+  readonly atHead?: (peer: Peer) => void
+  /** Others are in line; the server has the first request. */
+  readonly play: (peer: Peer, outcome: Effect.Effect<Outcome>) => Effect.Effect<void> | void
   readonly outcome: Outcome
-  /** Why its connection ends. */
-  readonly retired: string | ReadonlyArray<string>
+  /** Why its connection ends, or one of several reasons; undefined if it does not end, and carries the others. */
+  readonly retired: string | ReadonlyArray<string> | undefined
+  /** All that the server gets of the first request behind its head, where that is known. */
+  readonly received?: string
+  /** Whether the server sees the first request once more, on another connection; counted as a retry if it is one. */
+  readonly again?: "retried" | "changed"
 }
 
-const outcomeOf = (url: string, request: HttpClientRequest.HttpClientRequest) =>
-  HttpClient.execute(HttpClientRequest.prependUrl(request, url)).pipe(
-    Effect.flatMap((response) => response.text),
+type Read = NonNullable<Story["read"]>
+
+const outcomeOf = (
+  url: string,
+  request: HttpClientRequest.HttpClientRequest,
+  read: Read = (response) => response.text
+): Effect.Effect<Outcome, never, HttpClient.HttpClient> =>
+  Effect.flatMap(HttpClient.HttpClient, (client) =>
+    HttpClient.withScope(client).execute(HttpClientRequest.prependUrl(request, url))
+  ).pipe(
+    Effect.flatMap((response) => Effect.map(read(response), (text) => ({ status: response.status, text }))),
+    Effect.scoped,
     Effect.either,
-    Effect.map(
-      (result): Outcome => (Either.isRight(result) ? { text: result.right } : { error: described(result.left) })
-    )
+    Effect.map(Either.match({ onLeft: (error) => ({ error: described(error) }), onRight: (answer) => answer }))
   )
 
 const described = ({ cause }: HttpClientError.HttpClientError): string => {
@@ -49,11 +75,19 @@ const described = ({ cause }: HttpClientError.HttpClientError): string => {
   return [_tag, kind ?? limit].filter((part) => part !== undefined).join(" ")
 }
 
-/** Requests that are in line while the first is answered: one that may be repeated, and one that may not. */
+const third = new TextEncoder().encode("third")
+
+/**
+ * Requests that are in line while the first is answered: one that may be repeated, one that may not, and one that cannot.
+ */
 const others = [
   HttpClientRequest.get("/second"),
-  HttpClientRequest.post("/third").pipe(HttpClientRequest.bodyText("third"))
+  HttpClientRequest.post("/third").pipe(HttpClientRequest.bodyUint8Array(third)),
+  HttpClientRequest.put("/fourth").pipe(HttpClientRequest.bodyStream(Stream.make(third, third)))
 ]
+const theirs = ["GET /second ", "POST /third third", "PUT /fourth thirdthird"].map(
+  (text): Outcome => ({ status: 200, text })
+)
 
 let certs: Certificates | undefined
 
@@ -61,17 +95,7 @@ let certs: Certificates | undefined
 export const told = (story: Story): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
     certs ??= yield* Effect.promise(certificates)
-    let first: readonly [SeenRequest, Reply] | undefined
-    const server = yield* serve(
-      (request, reply) => {
-        if (request.target === "/first") first = [request, reply]
-        else reply.send({ body: request.target })
-      },
-      {
-        ...(story.transport === "tls" ? { tls: certs.server } : {}),
-        ...(story.onHead === undefined ? {} : { onHead: story.onHead })
-      }
-    )
+    const { first, server } = yield* peer(story, certs)
     const layer = NodePooledHttpClient.layer({
       maxConnectionsPerHost: 1,
       connector: { tls: { ca: certs.ca.cert } }
@@ -79,29 +103,52 @@ export const told = (story: Story): Effect.Effect<void, never, Scope.Scope> =>
     yield* Effect.gen(function* () {
       const pool = yield* ConnectionPool.ConnectionPool
       const events = yield* pool.subscribe
-      const request = story.request ?? HttpClientRequest.get("/first")
-      const one = yield* Effect.fork(outcomeOf(server.url, request))
-      yield* server.until(({ requests }) => requests.length === 1)
-      const rest = yield* Effect.forEach(others, (other) => Effect.fork(outcomeOf(server.url, other)))
       const seen: Array<PoolEvent.PoolEvent> = []
+      const request = story.request ?? HttpClientRequest.get("/first")
+      if (story.kept === true) {
+        const outcome = yield* outcomeOf(server.url, HttpClientRequest.get("/before"))
+        assert.deepStrictEqual(outcome, { status: 200, text: "GET /before " })
+        seen.push(...(yield* Queue.takeAll(events)))
+      }
+      const one = yield* Effect.fork(
+        HttpSafety.withLimits(outcomeOf(server.url, request, story.read), story.limits ?? {})
+      )
+      const held = yield* Deferred.await(first)
+      const rest = yield* Effect.forEach(others, (other) => Effect.fork(outcomeOf(server.url, other)))
       for (let inLine = 0; inLine < others.length; ) {
         const event = yield* Queue.take(events)
         seen.push(event)
         if (PoolEvent.$is("Queued")(event)) inLine = event.waiting
+        assert.notStrictEqual(event._tag, "Retired", "before the others were in line")
       }
-      if (first !== undefined) story.play(first[1], first[0])
+      const playing = story.play(held, Fiber.join(one))
+      if (Effect.isEffect(playing)) yield* playing
       assert.deepStrictEqual(yield* Fiber.join(one), story.outcome)
-      const texts = yield* Effect.forEach(rest, Fiber.join)
-      assert.deepStrictEqual(texts, [{ text: "/second" }, { text: "/third" }])
+      assert.deepStrictEqual(yield* Effect.forEach(rest, Fiber.join), theirs)
       seen.push(...(yield* Queue.takeAll(events)))
-      const id = seen.find(PoolEvent.$is("Acquired"))?.connectionId
-      const reasons = seen.filter(PoolEvent.$is("Retired")).filter(({ connectionId }) => connectionId === id)
-      assert.lengthOf(reasons, 1)
-      assert.include([story.retired].flat(), reasons[0]?.reason)
-      // Its connection carried nothing else, not even a request that was sent again.
+      const retirements = seen.filter(PoolEvent.$is("Retired"))
+      const stats = yield* pool.stats
+      assertBalanced(stats)
+      assert.strictEqual(stats.staleRetries, story.again === "retried" ? 1 : 0)
       const carried = server.requests.filter(({ connection }) => connection === 1).map(({ target }) => target)
-      assert.deepStrictEqual(carried, ["/first"])
-      assert.lengthOf(server.requests, 3)
-      assert.strictEqual((yield* pool.stats).staleRetries, 0)
+      const mine = [...(story.kept === true ? ["/before"] : []), "/first"]
+      assert.lengthOf(server.requests, mine.length + others.length + (story.again === undefined ? 0 : 1))
+      if (story.retired === undefined) {
+        assert.deepStrictEqual(retirements, [])
+        assert.deepInclude(stats, { created: 1, closed: {}, pooledConnections: 1 })
+        assert.deepStrictEqual(carried, [...mine, "/second", "/third", "/fourth"])
+        return
+      }
+      const [retired] = retirements
+      const id = seen.find(PoolEvent.$is("Acquired"))?.connectionId
+      assert.lengthOf(retirements, 1)
+      assert.strictEqual(retired?.connectionId, id)
+      assert.include([story.retired].flat(), retired?.reason)
+      assert.deepInclude(stats, { created: 2, closed: { [retired?.reason ?? ""]: 1 }, pooledConnections: 1 })
+      // Its connection carried nothing else, not even a request that was sent again; not a byte of one.
+      assert.deepStrictEqual(carried, mine)
+      const received = yield* held.closed
+      if (story.received !== undefined) assert.strictEqual(received, story.received)
+      for (const part of ["/second", "/third", "/fourth", "HTTP/1.1"]) assert.isFalse(received.includes(part), part)
     }).pipe(Effect.scoped, Effect.provide(layer))
   })

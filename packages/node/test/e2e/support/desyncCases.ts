@@ -2,7 +2,7 @@
 import { HttpClientRequest } from "@effect/platform"
 import { head, type Outcome, poison } from "./desync.js"
 
-const text = (body: string): Outcome => ({ text: body })
+const text = (body: string, status = 200): Outcome => ({ status, text: body })
 const malformed = (kind: string): Outcome => ({ error: `MalformedResponse ${kind}` })
 
 export interface Case {
@@ -51,11 +51,47 @@ export const leftover: ReadonlyArray<Case> = [
   { what: "a body after Content-Length: 0", bytes: head("content-length: 0") + poison, outcome: text("") },
   { what: "a body of an answer to HEAD", bytes: head("content-length: 52") + poison, outcome: text(""), request: HEAD },
   { what: "chunks of an answer to HEAD", bytes: inChunks("5", "first", "0", "", ""), outcome: text(""), request: HEAD },
-  { what: "a body of a 204", bytes: head("HTTP/1.1 204 No Content") + poison, outcome: text("") },
+  { what: "a body of a 204", bytes: head("HTTP/1.1 204 No Content") + poison, outcome: text("", 204) },
   {
     what: "a body of a 304",
     bytes: head("HTTP/1.1 304 Not Modified", "content-length: 52") + poison,
-    outcome: text("")
+    outcome: text("", 304)
+  },
+  { what: "an answer to HEAD without a length", bytes: head() + poison, outcome: text(""), request: HEAD },
+  {
+    what: "a body of a 204 with its length",
+    bytes: head("HTTP/1.1 204 No Content", "content-length: 52") + poison,
+    outcome: text("", 204)
+  },
+  {
+    what: "chunks of a 204",
+    bytes: `${head("HTTP/1.1 204 No Content", chunked)}5\r\nfirst\r\n0\r\n\r\n${poison}`,
+    outcome: text("", 204)
+  },
+  {
+    what: "chunks of a 304",
+    bytes: `${head("HTTP/1.1 304 Not Modified", chunked)}5\r\nfirst\r\n0\r\n\r\n${poison}`,
+    outcome: text("", 304)
+  },
+  {
+    what: "a body of a 304 without a length",
+    bytes: head("HTTP/1.1 304 Not Modified") + poison,
+    outcome: text("", 304)
+  },
+  {
+    what: "a body of a 205",
+    bytes: head("HTTP/1.1 205 Reset Content", "content-length: 0") + poison,
+    outcome: text("", 205)
+  },
+  {
+    what: "a second answer after Transfer-Encoding among the trailers",
+    bytes: inChunks("5", "first", "0", chunked, "", ""),
+    outcome: text("first")
+  },
+  {
+    what: "the second of two answers after an interim one",
+    bytes: `${head("HTTP/1.1 103 Early Hints")}${head("content-length: 5")}first${poison}`,
+    outcome: text("first")
   }
 ]
 
@@ -100,6 +136,11 @@ export const refused: ReadonlyArray<Case> = [
   ["a vertical tab before chunked", `${head("transfer-encoding: \x0bchunked")}0\r\n\r\n${poison}`, "MalformedHeader"],
   ["a bare CR in a line", head("x: y\rcontent-length: 0", "content-length: 52") + poison, "MalformedHeader"],
   ["a trailer with a bare LF", inChunks("5", "first", "0", "x: y\nz: w", "", ""), "MalformedHeader"],
+  ["a blank before a trailer's colon", inChunks("5", "first", "0", "x : y", "", ""), "MalformedHeader"],
+  ["a folded trailer", inChunks("5", "first", "0", "x: y", " z", "", ""), "MalformedHeader"],
+  ["Content-Length among the trailers", inChunks("5", "first", "0", "content-length: 0", "", ""), "AmbiguousLength"],
+  ["a bare LF where trailers end", `${head(chunked)}5\r\nfirst\r\n0\r\n\n${poison}`, "MalformedHeader"],
+  ["an answer where trailers should be", inChunks("5", "first", "0", ""), "MalformedHeader"],
   ["bare LFs in the head", `HTTP/1.1 200 OK\ncontent-length: 5\n\nfirst${poison}`, "MalformedStatusLine"]
 ].map(([what, bytes, kind]) => ({ what: what!, bytes: bytes!, outcome: malformed(kind!) }))
 
@@ -108,6 +149,20 @@ export const broken: ReadonlyArray<Case> = [
   ["a chunk size that overflows", inChunks("10000000000000005", "first", "0", "", "")],
   ["a chunk size with a sign", inChunks("+5", "first", "0", "", "")],
   ["a chunk size with a prefix", inChunks("0x5", "first", "0", "", "")],
+  ["a negative chunk size", inChunks("-5", "first", "0", "", "")],
+  ["a blank before a chunk size", inChunks(" 5", "first", "0", "", "")],
+  ["a blank after a chunk size", inChunks("5 ", "first", "0", "", "")],
+  ["a tab after a chunk size", inChunks("5\t", "first", "0", "", "")],
+  ["NUL after a chunk size", inChunks("5\0", "first", "0", "", "")],
+  ["an underscore in a chunk size", inChunks("0_5", "first", "0", "", "")],
+  ["a fraction in a chunk size", inChunks("5.0", "first", "0", "", "")],
+  ["a chunk size that cannot be counted exactly", inChunks("20000000000005", "first", "0", "", "")],
+  ["a chunk extension without a name", inChunks("5;", "first", "0", "", "")],
+  ["a last chunk with a prefix", inChunks("5", "first", "0x0", "", "")],
+  ["no line end after a chunk", `${head(chunked)}5\r\nfirst0\r\n\r\n${poison}`],
+  ["a size line that ends in a bare CR", `${head(chunked)}5\rfirst\r\n0\r\n\r\n${poison}`],
+  ["a size line that ends in two CRs", `${head(chunked)}5\r\r\nfirst\r\n0\r\n\r\n${poison}`],
+  ["a last chunk that ends in a bare LF", `${head(chunked)}5\r\nfirst\r\n0\n\r\n${poison}`],
   ["no chunk size", inChunks("", "first", "0", "", "")],
   ["a chunk longer than its size", inChunks("3", "first", "0", "", "")],
   ["a chunk shorter than its size", inChunks("7", "first", "0", "", "")],
@@ -128,6 +183,11 @@ export const interim: ReadonlyArray<Case> = [
     what: "101 that nobody asked for",
     bytes: head("HTTP/1.1 101 Switching Protocols", "upgrade: x", "connection: upgrade") + poison,
     outcome: malformed("UnexpectedUpgrade")
+  },
+  {
+    what: "an interim one with content",
+    bytes: `${head("HTTP/1.1 103 Early Hints", "content-length: 5")}first${poison}`,
+    outcome: malformed("MalformedStatusLine")
   },
   { what: "a status below 100", bytes: head("HTTP/1.1 099 Early") + poison, outcome: malformed("MalformedStatusLine") }
 ]
