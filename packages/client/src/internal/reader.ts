@@ -42,7 +42,8 @@ export class Reader implements BodySource {
   /** When the request was out, on a reused connection. */
   private sentAt = Infinity
   private state: State = "Head"
-  private readonly decoder: ResponseDecoder
+  /** Until the lease has ended: what it holds of a head or of trailers is not to outlive that, in an error's stack say. */
+  private decoder: ResponseDecoder | undefined
   private head: Head | undefined = undefined
   private refused: ExchangeError.ExchangeError | undefined = undefined
   private told = false
@@ -60,8 +61,9 @@ export class Reader implements BodySource {
     private readonly lease: Lease.Lease,
     private readonly sender: Sender
   ) {
-    this.decoder = Decoders.take(plan.limits)
-    this.decoder.start(plan.head.method)
+    const decoder = Decoders.take(plan.limits)
+    decoder.start(plan.head.method)
+    this.decoder = decoder
   }
 
   get deadlines(): Deadlines {
@@ -74,7 +76,7 @@ export class Reader implements BodySource {
     if (this.isDone()) return
     if (this.isProving()) return this.finish(Lease.Spent("LeftoverBytes"))
     this.started = true
-    for (const event of this.decoder.push(bytes)) {
+    for (const event of this.decoder!.push(bytes)) {
       this.onEvent(event)
       if (this.isDone()) break
     }
@@ -84,7 +86,7 @@ export class Reader implements BodySource {
   onInputEnded(kind: EndKind, detail: string, cause: unknown): void {
     if (this.isDone()) return
     if (this.isProving()) return this.finish(Lease.Spent(kind === "fin" ? "PeerClosed" : "PeerReset"))
-    for (const event of this.decoder.finish(kind)) {
+    for (const event of this.decoder!.finish(kind)) {
       // What is missing is the connection's doing, not the peer's grammar.
       if (event._tag !== "Failed") this.onEvent(event)
     }
@@ -120,6 +122,7 @@ export class Reader implements BodySource {
   /** The lease is about to end. */
   stop(): void {
     this.state = "Done"
+    this.decoder = undefined
     this.clearTimer()
   }
 
@@ -259,8 +262,9 @@ export class Reader implements BodySource {
   }
 
   private settle(keepAlive: KeepAlive): void {
+    const decoder = this.decoder!
     this.host.settle(Rules.settlement(keepAlive, this.sender))
-    if (keepAlive._tag === "Keep") Decoders.giveBack(this.plan.limits, this.decoder)
+    if (keepAlive._tag === "Keep") Decoders.giveBack(this.plan.limits, decoder)
   }
 
   /** The answer is complete, and what came after it says that nothing else will be. */

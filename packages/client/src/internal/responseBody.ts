@@ -69,7 +69,8 @@ export class ResponseBody {
     if (this.state !== "Open") return
     this.state = error
     this.withdraw()
-    if (keep) return
+    // Of a body that is collected nobody gets a part.
+    if (keep && this.use !== "Collected") return
     this.pieces.clear()
     this.buffered = 0
   }
