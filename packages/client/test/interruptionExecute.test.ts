@@ -50,14 +50,21 @@ const cells: Readonly<Record<string, Cell>> = {
     there: isDialling,
     after: (here) => here.lastDial().fail()
   },
-  // The dial's fiber comes first, and the head is out when the interruption comes.
+  // The dial's fiber comes first, and its new connection rests when the interruption comes.
   "in the turn in which its dial succeeds": {
-    fates: ["Interrupted"],
+    fates: ["open"],
     before: parked,
     operation: execute(get("/x")),
     there: isDialling,
     turn: dialSucceeds,
-    sent: { "GET /x": 1 }
+    sent: { "/x": 0 }
+  },
+  "while its new connection rests": {
+    fates: ["open"],
+    options: { manualTurns: true },
+    operation: execute(get("/x")),
+    there: ({ network, socket }) => network.sockets.length === 1 && !socket().parked,
+    sent: { "/x": 0 }
   },
   "in the turn in which another's connection passes on to it": {
     fates: ["open"],

@@ -147,10 +147,10 @@ const cells: Readonly<Record<string, Cell>> = {
   "waiting for the fresh connection of its retry": retrying,
   "in the turn in which the fresh connection of its retry opens": {
     ...retrying,
-    fates: ["Stale", "Interrupted"],
+    fates: ["Stale", "open"],
     turn: dialSucceeds,
     after: () => {},
-    sent: { "GET /x": 2 }
+    sent: { "GET /x": 1 }
   },
   "in the turn in which its connection turns out dead": {
     ...retrying,

@@ -135,7 +135,7 @@ export const parked = ({ network }: Here) => Effect.sync(() => network.park())
 export const busy = ({ network, others }: Here) =>
   Effect.gen(function* () {
     others.push(yield* Effect.fork(Effect.flatMap(execute(get("/other")), (response) => response.text)))
-    yield* network.settle
+    yield* network.poll
   })
 
 /** An idle connection that has carried a request; from now on dials park. */
@@ -154,7 +154,7 @@ export const unrested = (here: Here) =>
   Effect.gen(function* () {
     const { network, socket } = here
     const first = yield* Effect.fork(Effect.flatMap(execute(get("/first")), (response) => response.text))
-    yield* network.settle
+    yield* network.poll
     socket().send(Wire.ok())
     yield* first
     network.park()

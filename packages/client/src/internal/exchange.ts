@@ -95,15 +95,12 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     this.lease = lease
     this.writtenBefore = connection.bytesWritten
     connection.receiver = this
-    // What has reached this machine is seen first: the peer's end, or bytes that would pass for the answer.
-    if (lease.resting || lease.reused) {
-      this.stage = "Resting"
-      connection.onTurn(() => {
-        if (this.stage === "Resting" && this.lease === lease) this.send(lease)
-      })
-    } else {
-      this.send(lease)
-    }
+    // What has reached this machine is seen first: the peer's end, or bytes that would pass for the answer. A new
+    // connection is no exception (RFC 9112 section 9.2).
+    this.stage = "Resting"
+    connection.onTurn(() => {
+      if (this.stage === "Resting" && this.lease === lease) this.send(lease)
+    })
   }
 
   onRefused(error: AcquireError): void {
@@ -117,20 +114,16 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     if (!this.holdsLease) return
     this.lease!.heard()
     if (this.stage === "Exchanging") this.reader!.onBytes(bytes)
-    else this.replace("UnexpectedBytes")
+    else this.replace("UnexpectedBytes", Failures.unasked)
   }
 
   onEnd(kind: EndKind): void {
-    if (this.stage === "Exchanging") {
-      this.reader!.onInputEnded(kind, kind === "fin" ? "the peer closed it" : "the peer reset it", undefined)
-    } else if (this.stage === "Resting") {
-      this.replace(kind === "fin" ? "PeerClosed" : "PeerReset")
-    }
+    const [reason, detail] = kind === "fin" ? ["PeerClosed", "the peer closed it"] : ["PeerReset", "the peer reset it"]
+    this.onInputEnded(reason, { kind, detail, cause: undefined })
   }
 
   onError(cause: unknown): void {
-    if (this.stage === "Exchanging") this.reader!.onInputEnded("reset", Failures.describe(cause), cause)
-    else if (this.stage === "Resting") this.replace("SocketError")
+    this.onInputEnded("SocketError", { kind: "reset", detail: Failures.describe(cause), cause })
   }
 
   onDrain(): void {
@@ -234,7 +227,7 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
 
   private send(lease: Lease.Lease): void {
     const { connection } = lease
-    if (!connection.isOpen) return this.replace("PeerClosed")
+    if (!connection.isOpen) return this.onEnd("fin")
     const last = lease.requestCount + 1 >= this.plan.destination.origin.maxRequestsPerConnection
     const plan = last && !this.plan.head.close ? reencode(this.plan, { close: true }) : this.plan
     this.stage = "Exchanging"
@@ -246,10 +239,20 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     sender.begin()
   }
 
-  /** The connection turned out to be dead before anything was written on it: this is no retry. */
-  private replace(reason: string): void {
+  private onInputEnded(reason: string, ending: Failures.Ending): void {
+    if (this.stage === "Exchanging") this.reader!.onInputEnded(ending.kind, ending.detail, ending.cause)
+    else if (this.stage === "Resting") this.replace(reason, (progress) => Failures.neverUsed(progress, ending))
+  }
+
+  /**
+   * The connection turned out to be unfit before anything was written on it. Another in its place is no retry; but there
+   * would be no end of them where new ones are unfit.
+   */
+  private replace(reason: string, failure: (progress: ExchangeError.Progress) => Failure): void {
+    const error = this.lease!.reused ? undefined : failure(this.progress())
     const replaces = this.release(Lease.Broken(reason))
-    this.request(replaces)
+    if (error === undefined) this.request(replaces)
+    else this.fail(error)
   }
 
   /** Ends whatever there is to end. A connection on which nothing was written is as it was. */

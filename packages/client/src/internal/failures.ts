@@ -62,6 +62,16 @@ export const neverUsed = (
   return new ExchangeError.ClosedBeforeUse(breakage(progress, ending, retryRefused))
 }
 
+/** Bytes came on a new connection before a request was written. */
+export const unasked = (progress: Progress): ExchangeError.MalformedResponse =>
+  new ExchangeError.MalformedResponse({
+    ...progress,
+    fault: "peer",
+    kind: "UnexpectedBytes",
+    problem: "the peer sent bytes before it was sent a request",
+    section: "RFC 9112 section 9.2"
+  })
+
 export const malformed = (
   progress: Progress,
   error: Http1Error

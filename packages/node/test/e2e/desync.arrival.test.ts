@@ -144,24 +144,30 @@ describe("an answer that this machine has, and nobody has seen, when a request i
   }
 })
 
-// A gap: the first request on a new connection does not wait for a look at what has come (RFC 9112 section 9.2).
+// RFC 9112 section 9.2. In TLS 1.3 a server of Node's has a word only after the client has had its own: what it says then
+// has not reached this machine when the request is written. In TLS 1.2 it has the last word of the handshake.
 describe("an answer that comes before any request", () => {
-  it.scopedLive.fails("is nobody's: the request that opened the connection fails unsent, and says why", () =>
-    Effect.gen(function* () {
-      const server = yield* serve((request, reply) => reply.send({ body: request.target }), {
-        onConnection: (reply) => reply.raw(poison)
-      })
-      yield* Effect.gen(function* () {
-        const wanted = ["MalformedResponse", "UnexpectedBytes", 0]
-        for (let round = 0; round < ROUNDS; round++) {
-          const error = yield* Effect.flip(text(HttpClientRequest.get(`${server.url}/${round}`)))
-          const cause = (error as HttpClientError.RequestError).cause as ExchangeError.MalformedResponse
-          assert.deepStrictEqual([cause._tag, cause.kind, cause.bytesWritten], wanted)
-        }
-        const stats = yield* Effect.flatMap(ConnectionPool.ConnectionPool, (pool) => pool.stats)
-        assert.deepInclude(stats, { created: ROUNDS, staleRetries: 0, closed: { UnexpectedBytes: ROUNDS } })
-      }).pipe(Effect.provide(layer()))
-      assert.lengthOf(server.requests, 0)
-    })
-  )
+  for (const transport of ["TCP"] as ReadonlyArray<"TCP" | "TLS 1.2">) {
+    it.scopedLive(
+      `is nobody's, over ${transport}: the request that opened the connection fails unsent, and says why`,
+      () =>
+        Effect.gen(function* () {
+          const server = yield* serve((request, reply) => reply.send({ body: request.target }), {
+            ...(transport === "TCP" ? {} : { tls: { ...certs.server, maxVersion: "TLSv1.2" as const } }),
+            onConnection: (reply) => reply.raw(poison)
+          })
+          yield* Effect.gen(function* () {
+            const wanted = ["MalformedResponse", "UnexpectedBytes", 0]
+            for (let round = 0; round < ROUNDS; round++) {
+              const error = yield* Effect.flip(text(HttpClientRequest.get(`${server.url}/${round}`)))
+              const cause = (error as HttpClientError.RequestError).cause as ExchangeError.MalformedResponse
+              assert.deepStrictEqual([cause._tag, cause.kind, cause.bytesWritten], wanted)
+            }
+            const stats = yield* Effect.flatMap(ConnectionPool.ConnectionPool, (pool) => pool.stats)
+            assert.deepInclude(stats, { created: ROUNDS, staleRetries: 0, closed: { UnexpectedBytes: ROUNDS } })
+          }).pipe(Effect.provide(layer()))
+          assert.lengthOf(server.requests, 0)
+        })
+    )
+  }
 })
