@@ -2,6 +2,9 @@
  * The IANA IPv4 and IPv6 special-purpose address registries (RFC 6890), multicast, and what else is not the public
  * internet. The longest block that holds an address speaks for it.
  *
+ * The two tables are the registries' as of their revision of 2025-10-09, row by row. Where a registry says "N/A", or
+ * nothing more about a block that is deprecated, the address is not held to be reachable.
+ *
  * @internal
  */
 import { type AddressBytes, type Block, blockOf, contains, formatBlock } from "./addressBlocks.js"
@@ -86,6 +89,10 @@ const others: ReadonlyArray<Row> = [
   ["224.0.0.0/4", "multicast", "RFC 5771", false],
   ["ff00::/8", "multicast", "RFC 4291 section 2.7", false],
   ["fec0::/10", "deprecated site local", "RFC 3879", false],
+  // Reserved in IANA's registry of global unicast assignments: whoever answers there is nearer than the internet.
+  ["2d00::/8", "reserved global unicast", "IANA, IPv6 global unicast address assignments", false],
+  ["2e00::/7", "reserved global unicast", "IANA, IPv6 global unicast address assignments", false],
+  ["3000::/4", "reserved global unicast", "IANA, IPv6 global unicast address assignments", false],
   ["::/96", "deprecated IPv4-compatible", "RFC 4291 section 2.5.5.1", false],
   ["::ffff:0:0:0/96", "IPv4-translated", "RFC 2765 section 2.1", false],
   ["3ffe::/16", "returned 6bone addresses", "RFC 3701", false]
@@ -94,6 +101,7 @@ const others: ReadonlyArray<Row> = [
 /** Where clouds tell whoever asks from a machine who the machine is, mostly with its credentials. */
 const metadata: ReadonlyArray<Row> = [
   ["169.254.169.254/32", "instance metadata", "AWS, Azure, Google Cloud, Oracle, DigitalOcean and others", false],
+  ["fd00:ec2::/32", "instance services", "AWS", false],
   ["fd00:ec2::254/128", "instance metadata", "AWS", false],
   ["fd20:ce::254/128", "instance metadata", "Google Cloud", false],
   ["169.254.170.2/32", "task metadata and credentials", "AWS ECS", false],
@@ -102,7 +110,10 @@ const metadata: ReadonlyArray<Row> = [
   // Among public addresses, and answered by the host below the virtual machine.
   ["168.63.129.16/32", "platform channel", "Azure", false],
   ["100.100.100.200/32", "instance metadata", "Alibaba Cloud", false],
+  ["fd00:100::100:200/128", "instance metadata", "Alibaba Cloud", false],
   ["192.0.0.192/32", "instance metadata", "Oracle Cloud Classic", false],
+  ["fd00:c1::a9fe:a9fe/128", "instance metadata", "Oracle Cloud", false],
+  ["fd00:a9fe:a9fe::1/128", "instance metadata", "Akamai Cloud (Linode)", false],
   ["169.254.0.23/32", "instance metadata", "Tencent Cloud", false],
   ["169.254.42.42/32", "instance metadata", "Scaleway", false],
   ["fd00:42::42/128", "instance metadata", "Scaleway", false]
@@ -119,7 +130,11 @@ export const specialBlocks: ReadonlyArray<Special> = [...ipv4, ...ipv6, ...other
   .map(specialOf)
   .sort((a, b) => b.block.prefix - a.block.prefix)
 
-/** RFC 4291 section 2.4: the rest of IPv6 is unassigned, and reaches nobody. */
+/**
+ * RFC 4291 section 2.4: IANA assigns global unicast addresses from here alone (RFC 3513 section 4), so what lies outside
+ * is denied before it is anybody's. New special blocks appear there (5f00::/16 in 2024, 100:0:0:1::/64 in 2025). What
+ * IANA has not yet given out within it is allowed: a table of that would deny new networks until it is replaced.
+ */
 const assigned = specialOf(["2000::/3", "global unicast", "RFC 4291", true])
 const unassigned = specialOf(["::/0", "outside of global unicast", "RFC 4291 section 2.4", false])
 

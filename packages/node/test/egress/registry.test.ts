@@ -78,6 +78,9 @@ const others: ReadonlyArray<Row> = [
   ["224.0.0.0/4", "no"],
   ["ff00::/8", "no"],
   ["fec0::/10", "no"],
+  ["2d00::/8", "no"],
+  ["2e00::/7", "no"],
+  ["3000::/4", "no"],
   ["::/96", "no"],
   ["::ffff:0:0:0/96", "no"],
   ["3ffe::/16", "no"]
@@ -85,6 +88,7 @@ const others: ReadonlyArray<Row> = [
 
 const metadata: ReadonlyArray<Row> = [
   "169.254.169.254/32",
+  "fd00:ec2::/32",
   "fd00:ec2::254/128",
   "fd20:ce::254/128",
   "169.254.170.2/32",
@@ -92,7 +96,10 @@ const metadata: ReadonlyArray<Row> = [
   "fd00:ec2::23/128",
   "168.63.129.16/32",
   "100.100.100.200/32",
+  "fd00:100::100:200/128",
   "192.0.0.192/32",
+  "fd00:c1::a9fe:a9fe/128",
+  "fd00:a9fe:a9fe::1/128",
   "169.254.0.23/32",
   "169.254.42.42/32",
   "fd00:42::42/128"
@@ -119,7 +126,8 @@ describe("the public internet", () => {
   })
 
   it("gives a source for each", () => {
-    for (const { name, source } of specialBlocks) assert.match(`${name} ${source}`, /RFC \d+|AWS|Azure|Cloud|Scaleway/)
+    for (const { name, source } of specialBlocks)
+      assert.match(`${name} ${source}`, /RFC \d+|IANA|AWS|Azure|Cloud|Scaleway/)
   })
 
   for (const [cidr, reachable] of rows) {
