@@ -11,8 +11,19 @@ export const readSize = 65536
 /** What one read takes at most while much comes: fewer reads, and fewer pieces, for the same bytes. */
 export const mostReadSize = 4 * readSize
 
-/** What every idle connection, and every connection reading little, reads into. Never given away. */
+/** What every connection reads into that reads little. Never given away. */
 export const sharedBuffer = new Uint8Array(readSize)
+
+/**
+ * What the buffers of their own may take together, in this process. Node takes the buffer of the next read as soon as
+ * one is over, and nothing documented takes it back: a connection that is given back later than in its last read keeps
+ * its own until it reads again. Without a bound, thousands of idle ones could. Who comes too late reads into the shared
+ * one.
+ */
+export const mostOwned = 128 * mostReadSize
+
+/** What they take now. */
+let owned = 0
 
 /**
  * What a chunk may have in front of it inside a buffer that is given away: a chunk-size line. Anything longer could be
@@ -29,11 +40,19 @@ export const nextSize = (size: number, lastRead: number): number => {
   return lastRead < size / 4 ? Math.max(size / 2, readSize) : size
 }
 
-/** A buffer of this size to read into, which may be the one at hand. */
+/** A buffer of this size to read into, which may be the one at hand; a smaller one where there are too many. */
 export const bufferOf = (size: number, current: Uint8Array | undefined): Uint8Array => {
-  if (size <= readSize) return sharedBuffer
+  if (current !== undefined && current.length === size) return current
+  letGo(current)
+  if (size <= readSize || owned + size > mostOwned) return sharedBuffer
+  owned += size
   // Neither a part of a slab, which others use, nor filled with zeros, which costs as much as reading into it.
-  return current?.length === size ? current : Buffer.allocUnsafeSlow(size)
+  return Buffer.allocUnsafeSlow(size)
+}
+
+/** The buffer is not read into any more. */
+export const letGo = (buffer: Uint8Array | undefined): void => {
+  if (buffer !== undefined && buffer !== sharedBuffer) owned -= buffer.length
 }
 
 /**

@@ -12,7 +12,7 @@ import { silentReceiver } from "@hotaru/pool/Connection"
 import * as Effect from "effect/Effect"
 import { NodeInspectSymbol } from "effect/Inspectable"
 import { forgetWriteError, isWriteError, keepReadingAfterWriteError, wasReset } from "./nodeInternals.js"
-import { bufferOf, clearBehind, copyOf, mayGiveAway, nextSize, readSize, sharedBuffer } from "./readBuffer.js"
+import { bufferOf, clearBehind, copyOf, letGo, mayGiveAway, nextSize, readSize, sharedBuffer } from "./readBuffer.js"
 import { onTurn } from "./turn.js"
 
 let opened = 0
@@ -36,7 +36,7 @@ export class SocketConnection implements Connection {
   private told: Receiver | undefined
   /** What this socket reads into; undefined once given away, until the read is over. */
   private buffer: Uint8Array | undefined = sharedBuffer
-  /** Bytes of the read under way. */
+  /** Bytes of the read under way; 0 between two. */
   private lastRead = 0
   private readSize = readSize
   private paused = false
@@ -103,8 +103,10 @@ export class SocketConnection implements Connection {
 
   keep(bytes: Uint8Array): Uint8Array {
     const { buffer } = this
-    if (buffer === undefined || !mayGiveAway(buffer, bytes)) return copyOf(bytes)
+    // Between two reads the next one is to come into it.
+    if (this.lastRead === 0 || buffer === undefined || !mayGiveAway(buffer, bytes)) return copyOf(bytes)
     clearBehind(buffer, this.lastRead)
+    letGo(buffer)
     this.buffer = undefined
     return bytes
   }
@@ -124,6 +126,8 @@ export class SocketConnection implements Connection {
 
   park(): void {
     this.parked = true
+    // Too late for the buffer, which Node has taken for the next read; that one ends with the shared one.
+    if (this.lastRead === 0) this.readSize = readSize
     this.socket?.unref()
   }
 
@@ -149,6 +153,8 @@ export class SocketConnection implements Connection {
     this.told = silentReceiver
     this.held = undefined
     this.ending = undefined
+    letGo(this.buffer)
+    this.buffer = sharedBuffer
     this.socket?.destroy()
   }
 
@@ -174,9 +180,14 @@ export class SocketConnection implements Connection {
       return
     }
     this.lastRead = length
-    told.onBytes(bytes)
-    this.readSize = nextSize(this.readSize, length)
-    this.buffer = this.parked ? sharedBuffer : bufferOf(this.readSize, this.buffer)
+    try {
+      told.onBytes(bytes)
+    } finally {
+      this.lastRead = 0
+      this.readSize = nextSize(this.readSize, length)
+      // Destroyed or idle: it needs none of its own.
+      this.buffer = bufferOf(this.destroyed || this.parked ? readSize : this.readSize, this.buffer)
+    }
   }
 
   private ended(socket: Net.Socket): void {
