@@ -36,7 +36,8 @@ export interface ConnectionPoolShape {
   readonly config: PoolConfig.PoolConfig
   /**
    * A connection until the scope closes. It goes back if the scope closes with success and the connection is fit:
-   * settled as reusable (see `settle`), or untouched. Otherwise it is closed.
+   * settled as reusable (see `settle`), or untouched. Otherwise it is closed. Interrupted if the scope closes before
+   * there is a connection.
    */
   readonly acquire: (key: ConnectionKey) => Effect.Effect<Connection, AcquireError, Scope.Scope>
   /**

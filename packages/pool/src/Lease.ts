@@ -100,7 +100,10 @@ export interface Lease {
    * the longest on offer first; it must see to it that the lease is settled soon. `undefined` withdraws the offer.
    */
   offer(reclaim: (() => void) | undefined): void
-  /** Ends the lease, synchronously. Only the first call counts. */
+  /**
+   * Ends the lease, synchronously. Only the first call counts. A connection on which bytes came while its holder had
+   * set no receiver is closed, whatever is said here: nobody knows what they were.
+   */
   settle(settlement: Settlement): void
 }
 
@@ -130,7 +133,7 @@ export interface LeaseRequestOptions {
   readonly replaces?: Lease | undefined
   /**
    * Only a connection opened after this call will do, and the request counts as a retry (`staleRetries`, a `Retried`
-   * event). False by default.
+   * event) unless the pool takes no requests any more. False by default.
    */
   readonly fresh?: boolean | undefined
   /** Milliseconds; overrides `acquireTimeout` for this request. */

@@ -18,7 +18,7 @@ import { Interpreter } from "../src/internal/interpreter.js"
 import * as Settings from "../src/internal/settings.js"
 import * as Taking from "../src/internal/taking.js"
 import * as TimeKeeper from "../src/internal/timeKeeper.js"
-import { Asked, a, socketOf } from "./support/stories.js"
+import { Asked, a, exchange, socketOf } from "./support/stories.js"
 
 /** A wall clock and a monotonic one in the test's hands. */
 class Hands {
@@ -270,8 +270,7 @@ describe("When the clock has leapt, as it does when a machine has slept", () => 
       const requests = Array.from({ length: n }, () => asked(pool))
       yield* network.settle
       for (const { held } of requests) {
-        held.connection.write("ping")
-        socketOf(held, network).send("pong")
+        exchange(held, network)
         held.settle(Lease.Reusable())
       }
       yield* network.poll

@@ -243,9 +243,7 @@ describe("A peer is distrusted once in five seconds", () => {
         for (let quarter = 0; quarter < 8; quarter++) {
           yield* TestClock.adjust(250)
           const lucky = asked[quarter]?.held as Lease.Lease
-          socketOf(lucky, network).send("pong")
-          lucky.heard()
-          give(lucky)
+          answered(lucky, network)
         }
         for (const one of asked.slice(8)) one.held.settle(silent)
         yield* story.settle

@@ -3,7 +3,7 @@
  */
 
 import { assert, describe, it } from "@effect/vitest"
-import { Lease, PoolError, type PoolEvent } from "@hotaru/pool"
+import { Connection, Lease, PoolError, type PoolEvent } from "@hotaru/pool"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
@@ -128,6 +128,7 @@ describe("How a scope ends says little about its connection", () => {
       pool.settle(socket.connection, settlement)
   const exchange: UseOfConnection = (_, socket) =>
     Effect.sync(() => {
+      socket.connection.receiver = Connection.silentReceiver
       socket.connection.write("ping")
       socket.send("pong")
     })
@@ -181,11 +182,12 @@ describe("How a scope ends says little about its connection", () => {
     fate("kept", (_, socket) => Effect.sync(() => socket.connection.pause()))
   )
 
-  it.effect("a scope that is closed already gives the connection back at once", () =>
+  it.effect("a scope that is closed already gives the connection back at once, and nobody gets to see it", () =>
     onOpenNetwork({}, function* ({ pool }) {
       const scope = yield* Scope.make()
       yield* Scope.close(scope, Exit.void)
-      yield* Scope.extend(pool.acquire(a), scope)
+      const exit = yield* Effect.exit(Scope.extend(pool.acquire(a), scope))
+      assert.isTrue(Exit.isInterrupted(exit))
       assert.strictEqual((yield* pool.stats).pooledConnections, 1)
     })
   )

@@ -4,7 +4,7 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
-import { type Connection, ConnectionPool, Connector, Lease, PoolError } from "@hotaru/pool"
+import { Connection, ConnectionPool, Connector, Lease, PoolError } from "@hotaru/pool"
 import { FakeSocket } from "@hotaru/testing"
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
@@ -97,6 +97,7 @@ describe("Ten thousand hosts visited once each", () => {
             keys.push(new WeakRef(key))
             return pool.use(key, (connection, lease) =>
               Effect.sync(() => {
+                connection.receiver = Connection.silentReceiver
                 connection.write("ping")
                 socketOf(connection)?.send("pong")
                 lease.settle(Lease.Reusable())

@@ -83,7 +83,8 @@ export class Interpreter implements LeaseOwner, DialOwner {
     const stack = host.settings.leakThreshold === Infinity ? undefined : new Error("acquired here").stack
     const fresh = options?.fresh === true
     const pending = new PendingRequest(this, request, host, ticket, since, fresh, dueAt, stack, options?.span)
-    if (fresh) Retrying.retried(this.state, host, options.replaces?.connection.id ?? 0, now, this.commands)
+    if (fresh && this.state.takesRequests)
+      Retrying.retried(this.state, host, options.replaces?.connection.id ?? 0, now, this.commands)
     Leasing.request(this.state, pending, before === undefined, now, this.commands)
     this.flush()
     if (pending.waiting) {
@@ -147,6 +148,8 @@ export class Interpreter implements LeaseOwner, DialOwner {
 
   lost(entry: Entry, reason: PoolReason): void {
     if (entry.state === "Idle") this.decide((now, out) => Upkeep.lost(this.state, entry, reason, now, out))
+    // Bytes for which its holder has set no receiver: nobody can say what they were.
+    else if (reason === "UnexpectedBytes") Upkeep.condemn(entry, reason)
   }
 
   opened(dial: Dial, connection: Connection, scope: Scope.CloseableScope): void {

@@ -113,6 +113,7 @@ const enqueue = (state: PoolState, waiter: Waiter): void => {
   waiter.waiting = true
   waiter.arrival = state.nextArrival++
   state.waiting++
+  state.crowded.add(waiter.host)
   review(state, waiter.host)
 }
 
@@ -121,6 +122,7 @@ const leaveLine = (state: PoolState, waiter: Waiter): void => {
   line.remove(waiter)
   waiter.waiting = false
   state.waiting--
+  if (waiter.host.waiting === 0) state.crowded.delete(waiter.host)
   review(state, waiter.host)
 }
 

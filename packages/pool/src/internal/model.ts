@@ -236,6 +236,8 @@ export class PoolState {
   observed = false
   /** All idle connections, longest idle first. */
   readonly idle = new LinkedList<IdleLink>()
+  /** Hosts with requests in line. */
+  readonly crowded = new Set<HostRecord>()
   /** Drains of single hosts that are under way. */
   hostDrains = 0
   /** Leases being taken back from answers that nobody has begun to read. */

@@ -58,12 +58,17 @@ export const end = (state: PoolState, offer: Offer): void => {
 
 /**
  * Takes up what is due for the requests that wait without hope of a place. Answers when the next will be due for them,
- * infinite if nobody waits so or nothing is on offer.
+ * infinite if nobody waits so or nothing is on offer. While nothing is due at all it does not look who waits, and answers
+ * when the first will be.
  */
 export const takeUp = (state: PoolState, hosts: Iterable<HostRecord>, now: number, out: Commands): number => {
-  if (state.offers.size === 0) return Infinity
+  const oldest = state.offers.head?.offer
+  if (oldest === undefined) return Infinity
+  // Nothing is due yet, for whomever.
+  if (now - oldest.since < unreadFor) return oldest.since + unreadFor
   let next = Infinity
   for (const host of hosts) {
+    if (state.offers.size === 0) break
     // Whoever waits could not be served.
     if (state.phase === "Suspended" && !isDraining(state, host)) continue
     const list = offersFor(state, host)

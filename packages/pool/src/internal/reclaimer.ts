@@ -38,7 +38,7 @@ export class Reclaimer {
 
   /** Somebody may wait for whom nothing is coming. */
   look(): void {
-    if (this.state.offers.size > 0 && this.state.waiting > 0) this.takeUp(this.hosts.all())
+    if (this.state.offers.size > 0 && this.state.waiting > 0) this.takeUp(this.concerned)
   }
 
   /** Somebody waits for the host. */
@@ -61,6 +61,12 @@ export class Reclaimer {
     this.timerAt = Infinity
   }
 
+  /** Whom it may be taken up for: those who wait; where something is drained, everybody. */
+  private get concerned(): Iterable<HostRecord> {
+    const { crowded, hostDrains, takesRequests } = this.state
+    return takesRequests && hostDrains === 0 ? crowded : this.hosts.all()
+  }
+
   private takeUp(hosts: Iterable<HostRecord>): void {
     const next = this.decide((now, out) => Offers.takeUp(this.state, hosts, now, out))
     const { offers, waiting } = this.state
@@ -74,7 +80,7 @@ export class Reclaimer {
     this.timerAt = at
     this.timer = this.deadlines.set(Math.max(Math.ceil(at - this.deadlines.now()), 0), () => {
       this.timerAt = Infinity
-      this.takeUp(this.hosts.all())
+      this.takeUp(this.concerned)
     })
   }
 }

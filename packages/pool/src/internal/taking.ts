@@ -146,10 +146,12 @@ class ScopedLease {
     return Effect.void
   }
 
+  /** Whoever closes the scope meanwhile has no use for the connection, which is not theirs any more. */
   hold(lease: LeaseImpl): Effect.Effect<Connection> {
     this.lease = lease
-    if (this.closed !== undefined) this.end(this.closed)
-    return Effect.succeed(lease.connection)
+    if (this.closed === undefined) return Effect.succeed(lease.connection)
+    giveBack(lease, this.closed._tag === "Success")
+    return Effect.interrupt
   }
 }
 
@@ -185,8 +187,7 @@ const acquireInLine = (pool: Interpreter, key: ConnectionKey): Effect.Effect<Con
   Effect.uninterruptibleMask((restore) =>
     asking<Connection, never, Scope.Scope>(pool, key, restore, undefined, false, (lease, fiber) => {
       const scoped = new ScopedLease()
-      const held = scoped.hold(lease)
-      return Effect.zipRight(Scope.addFinalizerExit(scopeOf(fiber), scoped.end), held)
+      return Effect.flatMap(Scope.addFinalizerExit(scopeOf(fiber), scoped.end), () => scoped.hold(lease))
     })
   )
 

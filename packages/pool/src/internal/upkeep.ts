@@ -89,11 +89,15 @@ const end = (state: PoolState, entry: Entry, reason: PoolReason, now: number, ou
     evictIdle(state, entry, reason, now, out)
     return true
   }
-  if (entry.state === "Leased") {
-    entry.condemned ??= reason
-    relist(entry)
-  }
+  condemn(entry, reason)
   return false
+}
+
+/** A connection on lease ends when it is returned. */
+export const condemn = (entry: Entry, reason: PoolReason): void => {
+  if (entry.state !== "Leased") return
+  entry.condemned ??= reason
+  relist(entry)
 }
 
 /** The host should have `n` connections, open or opening; answers how many of them its own limits allow. */

@@ -3,7 +3,7 @@
  */
 
 import { assert } from "@effect/vitest"
-import { ConnectionKey, ConnectionPool, type Lease, type PoolConfig, type PoolError } from "@hotaru/pool"
+import { Connection, ConnectionKey, ConnectionPool, type Lease, type PoolConfig, type PoolError } from "@hotaru/pool"
 import { FakeNetwork, type FakeSocket, Story } from "@hotaru/testing"
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
@@ -126,6 +126,7 @@ export const ask = (
 
 /** An exchange, as far as the pool can see one: bytes out, bytes in. */
 export const exchange = (lease: Lease.Lease, network: FakeNetwork.FakeNetworkShape): void => {
+  lease.connection.receiver = Connection.silentReceiver
   lease.connection.write("ping")
   socketOf(lease, network).send("pong")
 }
