@@ -43,6 +43,20 @@ export interface TlsOptions {
    * `NODE_TLS_REJECT_UNAUTHORIZED=0` when the identity is made.
    */
   readonly rejectUnauthorized?: boolean | undefined
+  /**
+   * Whether the certificate is that of the host, in place of our own check: undefined if it is, else why not. Asked after
+   * the chain was verified, and not for sessions that are resumed. Anything else that it answers, or throws, refuses.
+   *
+   * By default a name is looked for among the DNS names of the certificate's alternative names, where a wildcard is a
+   * whole label, and an address among its IP addresses (RFC 9525 section 6); the common name is not looked at.
+   * `tls.checkServerIdentity` of `node:tls` takes the common name of a certificate without such names.
+   */
+  readonly checkServerIdentity?: ((host: string, certificate: Tls.PeerCertificate) => Error | undefined) | undefined
+  /**
+   * Whether the server may begin the handshake anew on an open connection (TLS 1.2), as some do to ask for the client's
+   * certificate. By default it is told that we will not, because each time costs us as much as it likes. False.
+   */
+  readonly renegotiation?: boolean | undefined
   /** Node's default (TLS 1.2) unless set. */
   readonly minVersion?: Tls.SecureVersion | undefined
   readonly maxVersion?: Tls.SecureVersion | undefined

@@ -1,4 +1,5 @@
 /** Which name is asked for (SNI), and which must be in the certificate (RFC 6066 section 3, RFC 9525, RFC 9110 section 4.3.4). */
+import * as Tls from "node:tls"
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { NodeConnector, NodeTls } from "@hotaru/node"
 import { ConnectionKey } from "@hotaru/pool"
@@ -91,17 +92,63 @@ describe("the name of a TLS peer", () => {
     })
   )
 
-  it.scoped(
-    "is looked for in the common name where a certificate has no alternative names, as Node does, and only there",
-    () =>
+  it.scoped("is not looked for in the common name, and the error says how to get on", () =>
+    Effect.gen(function* () {
+      const { port } = yield* asked("commonName")
+      const error = yield* refusal(yield* trusting, secure(port, "server.test"))
+      assert.deepInclude({ ...error }, { phase: "tls", code: "ERR_TLS_CERT_ALTNAME_INVALID" })
+      assert.include(error.detail, "common name")
+      assert.include(error.detail, "checkServerIdentity: tls.checkServerIdentity")
+      const tls = NodeTls.identity({ ca: certs.ca.cert, checkServerIdentity: Tls.checkServerIdentity })
+      const connector = yield* trusting
+      assert.isTrue((yield* connector.connect(secure(port, "server.test", { tls }))).facts.tls?.authorized)
+      const other = yield* asked("otherHost")
+      const refused = yield* refusal(connector, secure(other.port, "server.test", { tls }))
+      assert.strictEqual(refused.code, "ERR_TLS_CERT_ALTNAME_INVALID")
+    })
+  )
+
+  it.scoped.each(["a.wild.test", "server.test", "xn--bcher-kva.test"])(
+    "is not matched by a wildcard that is a part of a label: %s",
+    (host) =>
       Effect.gen(function* () {
-        const { port } = yield* asked("commonName")
-        const connector = yield* trusting
-        assert.isTrue((yield* connector.connect(secure(port, "server.test"))).facts.tls?.authorized)
-        const other = yield* asked("otherHost")
-        const error = yield* refusal(connector, secure(other.port, "server.test"))
+        const { port } = yield* asked("partialWildcards")
+        const error = yield* refusal(yield* trusting, secure(port, host))
         assert.deepInclude({ ...error }, { phase: "tls", code: "ERR_TLS_CERT_ALTNAME_INVALID" })
       })
+  )
+
+  it.scoped("that is not the certificate's is refused with an error that can be printed, and is not long", () =>
+    Effect.gen(function* () {
+      const { port } = yield* asked("manyNames")
+      const error = yield* refusal(yield* trusting, secure(port, "server.test"))
+      assert.match(error.detail, /: it names DNS:name-0\.elsewhere\.test, .*name-4\.elsewhere\.test and 195 more$/)
+      // Node's own error holds the certificate and those of its issuers, in a circle.
+      assert.isBelow(JSON.stringify(error).length, 2000)
+      assert.notProperty(error.cause, "cert")
+    })
+  )
+
+  const checks: ReadonlyArray<readonly [string, () => unknown]> = [
+    [
+      "throws",
+      () => {
+        throw new Error("no pin")
+      }
+    ],
+    ["answers true", () => true],
+    ["answers null", () => null],
+    ["answers a promise", () => Promise.resolve(undefined)],
+    ["answers an error", () => Object.assign(new Error("no pin"), { code: "ERR_PIN" })]
+  ]
+  it.scoped.each(checks)("is refused where the caller's own check %s", ([how, check]) =>
+    Effect.gen(function* () {
+      const { port } = yield* asked("server")
+      const tls = NodeTls.identity({ ca: certs.ca.cert, checkServerIdentity: check as never })
+      const error = yield* refusal(yield* trusting, secure(port, "server.test", { tls }))
+      assert.strictEqual(error.phase, "tls")
+      assert.strictEqual(error.code, how === "answers an error" ? "ERR_PIN" : "ERR_TLS_CERT_ALTNAME_INVALID")
+    })
   )
 
   it.scoped("is the identity's where it has one, for hosts, addresses and unix sockets alike", () =>

@@ -56,6 +56,22 @@ export interface AttemptOwner {
   onDenied(attempt: Attempt, denial: EgressDenial): void
 }
 
+/** Session tickets that a peer may send on one connection; four times as many as are kept of a place. */
+export const mostTickets = 64
+
+class TooManyTickets extends Error {
+  readonly code = "ERR_TLS_TOO_MANY_TICKETS"
+  override readonly message = `the peer sent more than ${mostTickets} session tickets on one connection`
+}
+
+class UnofferedProtocol extends Error {
+  readonly code = "ERR_TLS_ALPN_NOT_OFFERED"
+
+  constructor(protocol: string) {
+    super(`the peer chose the protocol ${JSON.stringify(protocol)}, which was not offered`)
+  }
+}
+
 const now = (): number => performance.now()
 
 export class Attempt {
@@ -192,7 +208,7 @@ export class Attempt {
       secureContext: identity.context,
       // Always passed: Node would read NODE_TLS_REJECT_UNAUTHORIZED anew at each connect.
       rejectUnauthorized: identity.verifies,
-      checkServerIdentity: (_host, certificate) => Tls.checkServerIdentity(name, certificate),
+      checkServerIdentity: (_host, certificate) => identity.check(name, certificate),
       ALPNProtocols: [...identity.alpn],
       // An IP literal is no server name (RFC 6066 section 3).
       ...(Net.isIP(name) === 0 ? { servername: name } : {}),
@@ -203,20 +219,24 @@ export class Attempt {
       const resumed = socket.isSessionReused()
       // What was offered and not taken says nothing: this handshake verified the certificate itself.
       if (!resumed) this.verifiedAt = startedAt
+      const alpn = socket.alpnProtocol === false || socket.alpnProtocol === null ? undefined : socket.alpnProtocol
+      // OpenSSL does not look whether it was offered (RFC 7301 section 3.2).
+      if (alpn !== undefined && !identity.alpn.includes(alpn)) return this.fail(new UnofferedProtocol(alpn))
       this.opened(socket, {
         protocol: socket.getProtocol() ?? "unknown",
         cipher: socket.getCipher().name,
         authorized: identity.verifies && socket.authorized,
         resumed,
-        alpn: socket.alpnProtocol === false || socket.alpnProtocol === null ? undefined : socket.alpnProtocol
+        alpn
       })
     })
-    if (identity.verifies) {
-      socket.on("session", (data) => {
-        if (!socket.authorized) return
+    let tickets = 0
+    socket.on("session", (data) => {
+      // Each costs as much as a kilobyte of an answer, needs no request, and is no byte that anybody is told of.
+      if (++tickets > mostTickets) socket.destroy(new TooManyTickets())
+      else if (identity.verifies && socket.authorized)
         identity.sessions.add(place, { data, verifiedAt: this.verifiedAt, once: socket.getProtocol() === "TLSv1.3" })
-      })
-    }
+    })
     return socket
   }
 }

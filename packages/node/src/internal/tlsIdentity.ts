@@ -2,6 +2,7 @@
  * @internal
  */
 
+import { constants } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Tls from "node:tls"
 import * as ConnectionKey from "@hotaru/pool/ConnectionKey"
@@ -10,6 +11,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Redacted from "effect/Redacted"
 import type { Material, TlsOptions } from "../NodeTls.js"
 import { certificatesIn, keyIn } from "./tlsMaterial.js"
+import { type CheckIdentity, checkIdentity, guarded } from "./tlsNames.js"
 import { TlsSessions } from "./tlsSessions.js"
 
 /**
@@ -28,7 +30,8 @@ export class NodeTlsIdentity extends Inspectable.Class implements ConnectionKey.
     context: Tls.SecureContext,
     readonly servername: string | undefined,
     readonly verifies: boolean,
-    readonly alpn: ReadonlyArray<string>
+    readonly alpn: ReadonlyArray<string>,
+    readonly check: CheckIdentity
   ) {
     super()
     this.#context = context
@@ -71,7 +74,9 @@ export const make = (options: TlsOptions = {}): NodeTlsIdentity => {
       ...given("passphrase", passphrase),
       ...given("minVersion", options.minVersion),
       ...given("maxVersion", options.maxVersion),
-      ...given("ciphers", options.ciphers)
+      ...given("ciphers", options.ciphers),
+      // A peer that may begin a handshake anew can do so for ever, and show another certificate in it.
+      ...given("secureOptions", options.renegotiation === true ? undefined : constants.SSL_OP_NO_RENEGOTIATION)
     })
   } catch (cause) {
     throw refused("tls", reasonOf(cause), "certificates, keys and versions that OpenSSL accepts")
@@ -83,7 +88,8 @@ export const make = (options: TlsOptions = {}): NodeTlsIdentity => {
     context,
     servername,
     verifies,
-    options.ALPNProtocols ?? ["http/1.1"]
+    [...(options.ALPNProtocols ?? ["http/1.1"])],
+    guarded(options.checkServerIdentity ?? checkIdentity)
   )
 }
 
@@ -149,6 +155,10 @@ const check = (options: TlsOptions): void => {
   const { rejectUnauthorized } = options
   if (rejectUnauthorized !== undefined && typeof rejectUnauthorized !== "boolean")
     refuse("rejectUnauthorized", rejectUnauthorized, "true or false")
+  if (options.renegotiation !== undefined && typeof options.renegotiation !== "boolean")
+    refuse("renegotiation", options.renegotiation, "true or false")
+  if (options.checkServerIdentity !== undefined && typeof options.checkServerIdentity !== "function")
+    refuse("checkServerIdentity", options.checkServerIdentity, "a function")
   for (const protocol of options.ALPNProtocols ?? []) {
     if (protocol.length < 1 || protocol.length > 255) refuse("ALPNProtocols", protocol, "names of 1 to 255 characters")
   }
@@ -175,6 +185,8 @@ const labelOf = (options: TlsOptions, verifies: boolean): string => {
     options.minVersion === undefined ? "" : `at least ${options.minVersion}`,
     options.maxVersion === undefined ? "" : `at most ${options.maxVersion}`,
     options.ALPNProtocols === undefined ? "" : `ALPN ${options.ALPNProtocols.join(" ")}`,
+    options.checkServerIdentity === undefined ? "" : "own check of names",
+    options.renegotiation === true ? "renegotiation" : "",
     verifies ? "" : "unverified"
   ].filter((part) => part !== "")
   return parts.length === 0 ? "default" : parts.join(", ")

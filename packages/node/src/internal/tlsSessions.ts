@@ -12,6 +12,12 @@ const capacity = 256
 const perPlace = 16
 
 /**
+ * Bytes kept per identity. A session is about a kilobyte, but up to ten (Node's limit), because the peer chooses how
+ * long its tickets and its certificate are, which is in each: 256 places of 16 would hold 40 MiB.
+ */
+const mostBytes = 4 * 1024 * 1024
+
+/**
  * How long after a full handshake its sessions, and those of the connections resumed from them, may be used: the
  * certificate is not looked at meanwhile. Milliseconds.
  */
@@ -27,21 +33,24 @@ export interface TlsSession {
 
 export class TlsSessions {
   private readonly places = new Map<string, Array<TlsSession>>()
+  private held = 0
+
+  /** How much all sessions kept are together. */
+  get bytes(): number {
+    return this.held
+  }
 
   add(place: string, session: TlsSession): void {
     const kept = this.places.get(place) ?? []
     this.places.delete(place)
     this.places.set(place, kept)
-    if (session.once) {
-      kept.push(session)
-      if (kept.length > perPlace) kept.shift()
-    } else {
-      kept.length = 0
-      kept.push(session)
-    }
+    if (!session.once) while (kept.length > 0) this.forget(kept.shift())
+    kept.push(session)
+    this.held += session.data.byteLength
+    if (kept.length > perPlace) this.forget(kept.shift())
     for (const oldest of this.places.keys()) {
-      if (this.places.size <= capacity) break
-      this.places.delete(oldest)
+      if (this.places.size <= capacity && this.held <= mostBytes) break
+      this.drop(oldest)
     }
   }
 
@@ -52,10 +61,10 @@ export class TlsSessions {
     while (kept.length > 0) {
       const session = kept[kept.length - 1]
       if (session !== undefined && now - session.verifiedAt < trust) {
-        if (session.once) kept.pop()
+        if (session.once) this.forget(kept.pop())
         return session
       }
-      kept.pop()
+      this.forget(kept.pop())
     }
     this.places.delete(place)
     return undefined
@@ -63,6 +72,11 @@ export class TlsSessions {
 
   /** A handshake with this place failed: nothing that was agreed with it counts any more. */
   drop(place: string): void {
+    for (const session of this.places.get(place) ?? []) this.forget(session)
     this.places.delete(place)
+  }
+
+  private forget(session: TlsSession | undefined): void {
+    this.held -= session?.data.byteLength ?? 0
   }
 }

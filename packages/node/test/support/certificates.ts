@@ -18,6 +18,10 @@ export interface Certificates {
   readonly otherClient: Pair
   /** For bücher.test, and for any one name below wild.test. */
   readonly names: Pair
+  /** Has wildcards that are a part of a label. */
+  readonly partialWildcards: Pair
+  /** Has 200 names, none of them ours. */
+  readonly manyNames: Pair
   /** Names server.test by its common name, and has no alternative names. */
   readonly commonName: Pair
   /** For localhost, signed by itself. */
@@ -69,6 +73,12 @@ const makeAll = async (): Promise<Certificates> => {
     client: await issue("a client", ca, []),
     otherClient: await issue("another client", ca, []),
     names: await issue("names", ca, ["xn--bcher-kva.test", "*.wild.test"]),
+    partialWildcards: await issue("partial", ca, ["a*.wild.test", "*r.test", "x*.test"]),
+    manyNames: await issue(
+      "many",
+      ca,
+      Array.from({ length: 200 }, (_, i) => `name-${i}.elsewhere.test`)
+    ),
     commonName: await issue("server.test", ca, []),
     selfSigned: await issue("localhost", undefined, here),
     stranger: await issue("localhost", nobody, here)
