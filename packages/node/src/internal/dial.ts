@@ -28,6 +28,12 @@ import { type Later, Race } from "./race.js"
 import type { SocketConnection } from "./socketConnection.js"
 import { type NodeTlsIdentity, withoutDot } from "./tlsIdentity.js"
 
+/**
+ * Addresses of a name that one dial goes to; the next begins one further. Whoever answers for a name says how many it
+ * has, thousands if it likes, and each would be a connection to somebody else's machine, for one request.
+ */
+export const mostAddresses = 32
+
 /** What all dials of a connector share. */
 export interface Dialler {
   readonly lookups: Lookups
@@ -61,6 +67,8 @@ export class Dial {
 
   start(): void {
     const { host, socketPath } = this.key
+    // Node takes an empty path for none, and would dial localhost.
+    if (socketPath === "") return this.fail(refused(this.key, "tcp", "the path of its unix socket is empty", true))
     if (socketPath !== undefined) return this.run([this.target(socketPath, undefined)])
     const stop = this.dialler.lookups.get(host, (answer, rotation) => this.onAnswer(answer, rotation))
     // An answer at hand has come within the call.
@@ -92,7 +100,8 @@ export class Dial {
       failedLately: (address) => failures.has(placeOf(address, port))
     })
     const reachable = this.fromHere(ordered)
-    if (reachable.length > 0) return this.run(reachable.map(({ address }) => this.target(address, port)))
+    if (reachable.length > 0)
+      return this.run(reachable.slice(0, mostAddresses).map(({ address }) => this.target(address, port)))
     this.fail(this.noAddress(answer.value, ordered))
   }
 

@@ -38,8 +38,12 @@ const words: { readonly [code: string]: string } = {
   DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is self-signed",
   SELF_SIGNED_CERT_IN_CHAIN: "the certificate's chain ends in an unknown self-signed root",
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the certificate's issuer is unknown",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the certificate's issuer is unknown"
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the certificate's issuer is unknown",
+  ERR_SSL_WRONG_VERSION_NUMBER: "what the peer answered is no TLS; perhaps it speaks plain HTTP on this port"
 }
+
+/** Other failed addresses that a message shows: whoever answers for a name says how many it has. */
+const mostShown = 3
 
 /** How an attempt to dial one address failed. */
 export interface AttemptFailure {
@@ -93,9 +97,10 @@ export const isRefusal = (cause: unknown): cause is Error =>
 
 const inWords = (cause: Error): string => {
   const code = codeOf(cause)
-  // OpenSSL's message is a line of its source; its reason is what happened.
-  if (isAlert(cause) && "reason" in cause && typeof cause.reason === "string") return `${cause.reason} (${code})`
   const known = code === undefined ? undefined : words[code]
+  // OpenSSL's message is a line of its source, with its end; its reason is what happened.
+  if (known === undefined && code?.startsWith("ERR_SSL_") === true && "reason" in cause)
+    return `${String(cause.reason)} (${code})`
   // A TLS failure's own message says more than the code it borrows (a reset, mostly).
   return known === undefined || (code === "ECONNRESET" && cause.message.includes("TLS"))
     ? cause.message
@@ -120,7 +125,9 @@ export const ofAttempts = (
 ): ConnectError => {
   const [first] = [...failures].sort((a, b) => weight(b) - weight(a))
   if (first === undefined) return refused(key, "dns", "the name has no address")
-  const others = failures.filter((each) => each !== first).map(({ address, cause }) => `${address}: ${inWords(cause)}`)
+  const others = failures.filter((each) => each !== first)
+  const shown = others.slice(0, mostShown).map(({ address, cause }) => `${address}: ${inWords(cause)}`)
+  const more = others.length > shown.length ? ` and ${others.length - shown.length} more` : ""
   return new ConnectError({
     key,
     phase: first.phase,
@@ -128,7 +135,7 @@ export const ofAttempts = (
     address: first.address,
     detail:
       inWords(first.cause) +
-      (others.length === 0 ? "" : `; also ${others.join(", ")}`) +
+      (shown.length === 0 ? "" : `; also ${shown.join(", ")}${more}`) +
       (denials.length === 0 ? "" : `; the egress policy denied ${denials.length} more`),
     local: first.phase === "tcp" && failures.every(({ cause }) => isOurs(cause)),
     ...(denials.length === 0 ? {} : { denials }),

@@ -21,6 +21,9 @@ export const starter = (
     run(addressesOf(resolver, host)).addObserver((exit) => done(exit))
   })
 
+/** Addresses that are kept of an answer, which somebody else has made, and which is remembered for every name. */
+export const mostKept = 256
+
 /** A host's addresses, each in its canonical form and once. */
 export const addressesOf = (
   resolver: ResolverShape,
@@ -34,7 +37,9 @@ export const addressesOf = (
 const usable = (addresses: ReadonlyArray<string>): ReadonlyArray<Address> => {
   const seen = new Map<string, Address>()
   for (const literal of addresses) {
-    const address = canonical(literal)
+    if (seen.size >= mostKept) break
+    // What is no string could be spelled differently when it is judged and when it is dialled.
+    const address = typeof literal === "string" ? canonical(literal) : undefined
     if (address !== undefined) seen.set(address.address, address)
   }
   return [...seen.values()]

@@ -4,9 +4,10 @@ import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { EgressPolicy, NodeConnector } from "@hotaru/node"
 import { ConnectionKey } from "@hotaru/pool"
 import { Effect, Queue } from "effect"
+import { addressesOf } from "../../src/internal/resolving.js"
 import { type Certificates, certificates } from "../support/certificates.js"
 import { denial, dialling, heldTimers, names, noSocketsLeft, openSockets, plain, secure } from "../support/dialling.js"
-import { listen, listenTls, listenUnix, temporaryPath } from "../support/servers.js"
+import { closedPort, listen, listenTls, listenUnix, temporaryPath } from "../support/servers.js"
 
 let certs: Certificates
 beforeAll(async () => {
@@ -180,7 +181,7 @@ describe("a name with addresses of both kinds", () => {
     })
   )
 
-  it.scoped("is denied where it has no other, with every address in the error", () =>
+  it.scoped("is denied where it has no other, with every address that was asked about in the error", () =>
     Effect.gen(function* () {
       const many = Array.from({ length: 4000 }, (_, i) => `127.3.${i >> 8}.${i & 255}`)
       const resolver = names({ "api.test": many })
@@ -189,10 +190,62 @@ describe("a name with addresses of both kinds", () => {
       const error = yield* denial(connector, plain(80, "api.test"))
       assert.deepStrictEqual(
         error.denials.map(({ address }) => address),
-        many
+        many.slice(0, 32)
       )
-      assert.match(error.message, /: 127\.3\.0\.0 \(loopback\), .* and 3997 more$/)
+      assert.match(error.message, /: 127\.3\.0\.0 \(loopback\), .* and 29 more$/)
       yield* noSocketsLeft
+    })
+  )
+})
+
+describe("a name with thousands of addresses", () => {
+  const many = Array.from({ length: 4000 }, (_, i) => `127.3.${i >> 8}.${i & 255}`)
+
+  it.scoped("costs one dial 32 questions and connections, and a message of a few", () =>
+    Effect.gen(function* () {
+      const { addresses, egress } = asking(EgressPolicy.unrestricted)
+      const connector = yield* NodeConnector.make({ resolver: names({ "api.test": many }), egress })
+      const error = yield* Effect.flip(Effect.scoped(connector.connect(plain(yield* closedPort, "api.test"))))
+      assert.deepStrictEqual(addresses(), many.slice(0, 32))
+      assert.match(
+        error.message,
+        /; also (?:127\.3\.0\.\d+: connection refused \(ECONNREFUSED\)(?:, )?){3} and 28 more$/
+      )
+    })
+  )
+
+  it.effect("is remembered by 256 of them", () =>
+    Effect.gen(function* () {
+      const found = yield* addressesOf(names({ "api.test": many }), "api.test")
+      assert.deepStrictEqual(
+        found.map(({ address }) => address),
+        many.slice(0, 256)
+      )
+    })
+  )
+})
+
+describe("what is no address", () => {
+  it.scoped("is left out of an answer, also where it could be spelled anew each time", () =>
+    Effect.gen(function* () {
+      const { asked, egress } = asking(EgressPolicy.unrestricted)
+      const answer = ["1.2.3", "::1%lo", "0x7f.1", "", "127.0.0.1 ", { toString: () => "127.0.0.1" }, null, 5]
+      const resolver = { lookup: () => Effect.succeed(answer as never) }
+      const connector = yield* NodeConnector.make({ resolver, egress })
+      const error = yield* Effect.flip(Effect.scoped(connector.connect(plain(80, "api.test"))))
+      assert.deepInclude({ ...error }, { phase: "dns", code: "ENODATA" })
+      assert.deepStrictEqual(asked, [])
+    })
+  )
+
+  it.scoped("is not dialled as the path of a unix socket, which Node would take for none", () =>
+    Effect.gen(function* () {
+      const { asked, egress } = asking(EgressPolicy.unrestricted)
+      const connector = yield* NodeConnector.make({ egress })
+      const key = ConnectionKey.make({ host: "api.test", port: 80, useTls: false, socketPath: "" })
+      const error = yield* Effect.flip(Effect.scoped(connector.connect(key)))
+      assert.deepInclude({ ...error }, { _tag: "ConnectError", phase: "tcp", local: true })
+      assert.deepStrictEqual(asked, [])
     })
   )
 })
