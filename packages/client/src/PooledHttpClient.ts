@@ -141,9 +141,17 @@ export const withTarget: {
 
 /**
  * Follows redirects as RFC 9110 section 15.4 has it: 303 becomes a GET without a body, and so does a POST that met 301
- * or 302; credentials and cookies stay behind when the origin changes; each answer's body is settled before the next
- * request; a loop, more than `maxRedirects` (10), a location that is not `http:` or `https:` and a body that cannot be
- * sent twice (a stream or an iterable, with 307 and 308) hand out the last answer as it is.
+ * or 302; each answer's body is settled before the next request; a loop, more than `maxRedirects` (10), a location that
+ * is not `http:` or `https:` and a body that cannot be sent twice (a stream or an iterable, with 307 and 308) hand out the
+ * last answer as it is.
+ *
+ * When the origin (scheme, host, port) changes, these stay behind, and do not come back on the way back: `Authorization`,
+ * `Proxy-Authorization`, cookies, `x-api-key` and what else is in `Headers.currentRedactedNames` where the request is
+ * executed (strings and patterns, in any case), the URL's user info, and `Host`, `Origin`, `Referer`. The body of a 307 or
+ * 308 goes along.
+ *
+ * What `HttpClient.mapRequest` and its like do to requests of the client given, they do to the first one only, as with the
+ * platform's. Cookies of an `HttpClient.withCookiesRef` that an answer sets go along within the first request's origin.
  *
  * The platform's own `HttpClient.followRedirects` works on this client too; it sends `Authorization` to whatever host
  * `location` names.

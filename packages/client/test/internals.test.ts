@@ -1,7 +1,7 @@
-import { HttpClient, type HttpClientRequest } from "@effect/platform"
+import { HttpClient, HttpClientRequest } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { takeScopeSignal } from "../src/internal/platformInternals.js"
+import { partsOf, takeScopeSignal } from "../src/internal/platformInternals.js"
 import { get } from "./support.js"
 
 /** A client that shows each request to a function before it fails. */
@@ -47,6 +47,20 @@ describe("what is read of the platform's internals", () => {
         }).execute(get())
       )
       assert.isUndefined(signal)
+    })
+  )
+
+  it.effect("a client has two halves, and what prepares a request is not in the one that sends it", () =>
+    Effect.gen(function* () {
+      const sent: Array<string> = []
+      const client = HttpClient.mapRequest(
+        looking((request) => sent.push(request.method)),
+        HttpClientRequest.setMethod("PUT")
+      )
+      const { postprocess, preprocess } = partsOf(client)
+      yield* Effect.flip(postprocess(Effect.succeed(get())))
+      yield* Effect.flip(postprocess(preprocess(get())))
+      assert.deepStrictEqual(sent, ["GET", "PUT"])
     })
   )
 })

@@ -1,7 +1,6 @@
 /**
- * What a program sends to identify itself is shown in no message, log, event or number. The request that an error or a
- * response of the platform carries is the program's own: Effect's loggers redact it, `JSON.stringify` and `inspect` show
- * all of it.
+ * What a program sends to identify itself is shown in no message, log, event or number. What shows of the errors and
+ * responses themselves, printed without Effect's loggers, is in `printing.test.ts`.
  */
 import { inspect } from "node:util"
 import { HttpClient, HttpClientRequest } from "@effect/platform"
