@@ -25,4 +25,24 @@ describe("what is remembered of an origin", () => {
     const again = visit(2000, 1)
     assert.isTrue("origin" in again && again.origin.name === "http://a-host-with-a-long-name-2000.test")
   })
+
+  for (const [what, url] of [
+    ["host", (n: number) => `http://${"a".repeat(100_000)}${n}.test/`],
+    ["port", (n: number) => `http://a.test:${"0".repeat(100_000)}${n}/`]
+  ] as const) {
+    it(`is not the name that a stranger chose, however long: its ${what}`, () => {
+      const origins = new Origins(PoolConfig.defaults)
+      const visit = (number: number) => {
+        const found = resolve(origins, HttpClientRequest.get(url(number)), undefined)
+        assert.isTrue("origin" in found)
+      }
+      visit(999)
+      collectGarbage()
+      const before = process.memoryUsage().heapUsed
+      for (let number = 1000; number < 1100; number++) visit(number)
+      collectGarbage()
+      // 10 MB of names.
+      assert.isBelow(process.memoryUsage().heapUsed - before, 3_000_000)
+    })
+  }
 })

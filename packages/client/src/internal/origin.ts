@@ -39,6 +39,9 @@ export interface Destination {
 /** How many origins are remembered; a program that talks to more pays for a key per request. */
 const capacity = 1024
 
+/** Longer ones are not remembered: no name that the DNS knows has more than 253 characters, a stranger's may have millions. */
+const longestName = 512
+
 /** Origins by what is written of them, so that a request finds the one key whose hash was made already. */
 export class Origins {
   private readonly plain = new Map<string, Origin>()
@@ -62,6 +65,7 @@ export class Origins {
   }
 
   learn(written: string, origin: Origin, target: Target | undefined): void {
+    if (written.length > longestName) return
     const known = this.of(target)
     if (known.size >= capacity && !known.has(written)) {
       // Maps keep the order of insertion: the one known longest goes.
