@@ -186,7 +186,7 @@ export const unrestricted: EgressPolicyShape = fromFunction("unrestricted", () =
 /**
  * Nothing but the public internet: what the IANA special-purpose registries for IPv4 and IPv6 call globally reachable.
  * Denied are loopback, private, link-local, unique-local, shared (CGNAT), multicast, broadcast, documentation,
- * benchmarking, reserved and unassigned addresses, the clouds' metadata services, IPv6 addresses that lead to any of
+ * benchmarking and reserved addresses, IPv6 outside 2000::/3, the clouds' metadata services, addresses that lead to any of
  * these by NAT64, 6to4, Teredo or ISATAP, and unix sockets.
  *
  * It cannot know that a public address is your own: allow what you mean to reach, if your firewall trusts it. Neither
