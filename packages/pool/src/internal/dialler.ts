@@ -10,6 +10,7 @@ import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import type { Connection } from "../Connection.js"
+import type { ConnectionKey } from "../ConnectionKey.js"
 import type { ConnectorShape } from "../Connector.js"
 import type { Deadline, Deadlines } from "../Deadlines.js"
 import { ConnectError, ConnectTimeout, type DialError, type EgressDenied } from "../PoolError.js"
@@ -98,6 +99,14 @@ export class Dialler {
     )
   }
 }
+
+export const openedTwice = (key: ConnectionKey, id: number): ConnectError =>
+  new ConnectError({
+    key,
+    phase: "tcp",
+    detail: `the connector opened connection ${id}, which the pool has already`,
+    local: true
+  })
 
 const toError = (dial: Dial, cause: Cause.Cause<ConnectError | EgressDenied>): DialError => {
   const failure = Cause.failureOption(cause)

@@ -13,7 +13,7 @@ import { Broken, type LeaseRequest, type LeaseRequestOptions, type PendingLease,
 import type { DialError } from "../PoolError.js"
 import { type Attachment, attach, attachmentOf, carried, carry, drop } from "./attachment.js"
 import { DeadlineLists } from "./deadlines.js"
-import { Dialler, type DialOwner } from "./dialler.js"
+import { Dialler, type DialOwner, openedTwice } from "./dialler.js"
 import * as Dialling from "./dialling.js"
 import { distrust } from "./distrust.js"
 import { EventHub } from "./eventHub.js"
@@ -153,6 +153,11 @@ export class Interpreter implements LeaseOwner, DialOwner {
   }
 
   opened(dial: Dial, connection: Connection, scope: Scope.CloseableScope): void {
+    // Twice the same one: two leases would speak on it at once.
+    if ((this.entries.get(connection)?.state ?? "Retired") !== "Retired") {
+      this.dialler.close(scope)
+      return this.failed(dial, openedTwice(dial.host.key, connection.id))
+    }
     const jitter = this.random()
     this.decide((now, out) => {
       // The record must be attached before the commands that speak of it are carried out.

@@ -97,7 +97,7 @@ const count = (field: keyof PoolConfig, value: number, least: number): number =>
 }
 
 const share = (field: keyof PoolConfig, value: number): number => {
-  if (value >= 0 && value <= 1) return value
+  if (typeof value === "number" && value >= 0 && value <= 1) return value
   throw new InvalidPoolConfig({ field, value, expected: "a number from 0 to 1" })
 }
 
