@@ -34,6 +34,7 @@ const ways: Readonly<Record<string, (value: object) => string>> = {
   "Effect's format": (value) => Inspectable.format(value),
   "Effect's string": (value) => Inspectable.toStringUnknown(value),
   "Effect's JSON": (value) => JSON.stringify(Inspectable.toJSON(value)),
+  "as Node does what is uncaught": (value) => inspect(value, { depth: 8, customInspect: false }),
   stack: (value) => (value instanceof Error ? (value.stack ?? "") : ""),
   clone: (value) => (value instanceof Error ? inspect(structuredClone(value), { depth: Infinity }) : "")
 }

@@ -36,6 +36,8 @@ const makerOver = (prototype: object): Maker => {
     constructor(request: HttpClientRequest, named: SecretNames) {
       this.#named = named
       Object.assign(this, request)
+      // What kills a process is printed by Node without asking the value how: enumerable properties, and nothing else.
+      Object.defineProperty(this, "headers", { value: request.headers, enumerable: false })
     }
 
     toJSON(): object {

@@ -29,31 +29,46 @@ import type { SecretNames } from "./secretNames.js"
 export class PooledResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
   readonly [HttpClientResponse.TypeId]: HttpClientResponse.TypeId = HttpClientResponse.TypeId
-  /** The answer's own parts, for what the platform's interface does not show. */
-  readonly head: Head
-  readonly body: ResponseBody
-  readonly lease: Lease
-  private printableRequest: HttpClientRequest.HttpClientRequest | undefined = undefined
-  private joined: Headers.Headers | undefined = undefined
-  private parsedCookies: Cookies.Cookies | undefined = undefined
+  // Private to the engine too: an uncaught error's response is printed by Node without asking the value how.
+  readonly #sent: HttpClientRequest.HttpClientRequest
+  readonly #head: Head
+  readonly #body: ResponseBody
+  readonly #lease: Lease
+  #request: HttpClientRequest.HttpClientRequest | undefined = undefined
+  #headers: Headers.Headers | undefined = undefined
+  #cookies: Cookies.Cookies | undefined = undefined
 
   constructor(
-    private readonly sent: HttpClientRequest.HttpClientRequest,
+    sent: HttpClientRequest.HttpClientRequest,
     answer: Answer,
     readonly limits: Limits,
     /** What the fiber that sent the request calls secret. */
     readonly secretNames: SecretNames
   ) {
     super()
-    this.head = answer.head
-    this.body = answer.body
-    this.lease = answer.lease
+    this.#sent = sent
+    this.#head = answer.head
+    this.#body = answer.body
+    this.#lease = answer.lease
+  }
+
+  /** The answer's own parts, for what the platform's interface does not show. */
+  get head(): Head {
+    return this.#head
+  }
+
+  get body(): ResponseBody {
+    return this.#body
+  }
+
+  get lease(): Lease {
+    return this.#lease
   }
 
   /** Made when it is asked for, which few programs do. */
   get request(): HttpClientRequest.HttpClientRequest {
-    if (this.printableRequest === undefined) this.printableRequest = printable(this.sent, this.secretNames)
-    return this.printableRequest
+    if (this.#request === undefined) this.#request = printable(this.#sent, this.secretNames)
+    return this.#request
   }
 
   get status(): number {
@@ -61,15 +76,15 @@ export class PooledResponse extends Inspectable.Class implements HttpClientRespo
   }
 
   get headers(): Headers.Headers {
-    if (this.joined === undefined) this.joined = joinFields(this.head.rawHeaders)
-    return this.joined
+    if (this.#headers === undefined) this.#headers = joinFields(this.head.rawHeaders)
+    return this.#headers
   }
 
   get cookies(): Cookies.Cookies {
-    if (this.parsedCookies === undefined) {
-      this.parsedCookies = Cookies.fromSetCookie(valuesOf(this.head.rawHeaders, "set-cookie"))
+    if (this.#cookies === undefined) {
+      this.#cookies = Cookies.fromSetCookie(valuesOf(this.head.rawHeaders, "set-cookie"))
     }
-    return this.parsedCookies
+    return this.#cookies
   }
 
   get remoteAddress(): Option.Option<string> {
