@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConnectionKey, ConnectionPool, Lease, type PoolConfig } from "@hotaru/pool"
+import { Connection, ConnectionKey, ConnectionPool, Lease, type PoolConfig } from "@hotaru/pool"
 import { FakeNetwork, ScriptedServer, Story, Sweep, Wire } from "@hotaru/testing"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -74,6 +74,7 @@ describe("a pool on a fake network", () => {
         const first = yield* story.start("first", pool.lease(a))
         const c1 = yield* story.dialSucceeds(yield* story.expectDial(a))
         const lease = yield* story.expectServes(c1, first)
+        lease.connection.receiver = Connection.silentReceiver
         c1.send("the last byte of an answer")
         c1.endLater()
         lease.settle(Lease.Reusable())
