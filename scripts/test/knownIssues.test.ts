@@ -1,8 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
+import { titlesIn } from "./titles.js"
 import { projectRoot } from "./workspace.js"
 
+/** A test, or a group of tests. */
 interface Test {
   /** As it stands in the file; of a template, its source. */
   readonly name: string
@@ -14,28 +16,13 @@ interface Test {
 }
 
 const inBrackets = / \(((?:[\w.-]+\/[\w.-]+#\d+|GHSA-[\w-]+)(?:, (?:[\w.-]+\/[\w.-]+#\d+|GHSA-[\w-]+))*)\)$/
-const passive = /\.(skip|skipIf|runIf|todo|fails)\b/
-const passiveGroup = /^ *describe\.(skip|skipIf|runIf|todo)\b/m
-
-/** A test as the formatter writes it: at the beginning of a line, its name a literal that comes first. */
-const testCall = /^ *(?:it|test)((?:\.\w+)*)\(\s*(?:"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)'|`((?:[^`\\]|\\.)*)`)/gm
-
-/** Also behind a `for (...)` of the same line. */
-const testsIn = (source: string): ReadonlyArray<Test> => {
-  // A group that is skipped may hold any of them.
-  const allRun = !passiveGroup.test(source)
-  return [...source.replace(/^( *)for \([^\n]*?\) (?=it|test)/gm, "$1").matchAll(testCall)].map(
-    ([, modifiers, double, single, template]) => {
-      const name = double ?? single ?? template ?? ""
-      return {
-        name,
-        title: name.replace(inBrackets, ""),
-        issues: inBrackets.exec(name)?.[1]?.split(", ") ?? [],
-        counts: allRun && !passive.test(modifiers ?? "")
-      }
-    }
-  )
-}
+const testsIn = (source: string): ReadonlyArray<Test> =>
+  titlesIn(source).map(({ counts, title: name }) => ({
+    name,
+    title: name.replace(inBrackets, ""),
+    issues: inBrackets.exec(name)?.[1]?.split(", ") ?? [],
+    counts
+  }))
 
 interface Row {
   readonly issues: ReadonlyArray<string>

@@ -90,12 +90,11 @@ describe("a peer that says something before it was asked", () => {
 })
 
 describe("a peer that is gone before it was asked", () => {
-  const dying: ReadonlyArray<readonly [string, (socket: FakeSocket.FakeSocket) => void, ExchangeError.Fault, string]> =
-    [
-      ["the peer closed it", (socket) => socket.end(), "peer", "PeerClosed"],
-      ["the peer reset it", (socket) => socket.reset(), "network", "PeerReset"],
-      ["ECONNRESET", (socket) => socket.fail(), "network", "SocketError"]
-    ]
+  const dying: ReadonlyArray<readonly [string, (socket: FakeSocket.FakeSocket) => void, "peer" | "network", string]> = [
+    ["the peer closed it", (socket) => socket.end(), "peer", "PeerClosed"],
+    ["the peer reset it", (socket) => socket.reset(), "network", "PeerReset"],
+    ["ECONNRESET", (socket) => socket.fail(), "network", "SocketError"]
+  ]
   for (const [detail, die, fault, reason] of dying) {
     it.effect(`${detail}: the request fails unsent, and dials no more`, () =>
       Effect.gen(function* () {

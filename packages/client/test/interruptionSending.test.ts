@@ -142,7 +142,7 @@ const cells: Readonly<Record<string, Cell>> = {
     ),
     there: hasSent("100-continue"),
     turn: ({ socket }) => socket().send(Wire.interim(100)),
-    sent: { "POST /x": 1, "the body": 1 }
+    sent: { "POST /x": 1, "the body": 0 }
   },
   "waiting for the fresh connection of its retry": retrying,
   "in the turn in which the fresh connection of its retry opens": {

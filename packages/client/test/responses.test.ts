@@ -1,10 +1,12 @@
 import { Cookies, HttpClient, HttpClientRequest, HttpClientResponse, HttpIncomingMessage } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { HttpSafety, PooledHttpClient } from "@hotaru/client"
+import { type ExchangeError, HttpSafety, PooledHttpClient } from "@hotaru/client"
 import { FakeNetwork, ScriptedServer, Wire } from "@hotaru/testing"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -432,6 +434,33 @@ describe("limits of a body", () => {
       assert.strictEqual(kindOf(error), "ResponseError Decode LimitExceeded")
       assert.include(error.message, "maxStreamSize = 500")
     }).pipe(HttpSafety.withLimits({ maxBodySize: 10 }), Effect.provide(clientLayer(long)))
+  )
+
+  // RFC 9110 section 8.3: readers differ in which of several they go by.
+  it.effect("of several content types each must be allowed", () =>
+    Effect.gen(function* () {
+      for (const [types, refused] of [
+        [["application/json", "text/html"], "application/json, text/html"],
+        [["text/html", "application/json"], "text/html, application/json"],
+        [["application/json", ""], "application/json, "],
+        [["application/json", "Application/JSON;charset=utf-8"], undefined]
+      ] as const) {
+        const network = yield* FakeNetwork.FakeNetwork
+        const fiber = yield* Effect.fork(Effect.either(Effect.flatMap(HttpClient.execute(get()), (one) => one.text)))
+        const socket = yield* socketNumber(network.sockets.length === 0 ? 0 : network.sockets.length - 1)
+        yield* socket.takeRequest
+        const fields = types.map((type) => `content-type: ${type}\r\n`).join("")
+        socket.send(`HTTP/1.1 200 OK\r\n${fields}content-length: 2\r\n\r\n{}`)
+        const outcome = yield* Fiber.join(fiber)
+        if (refused === undefined) {
+          assert.deepStrictEqual(outcome, Either.right("{}"))
+          continue
+        }
+        const error = Option.getOrThrow(Either.getLeft(outcome))
+        assert.strictEqual(kindOf(error), "ResponseError Decode ContentTypeRefused")
+        assert.strictEqual((error.cause as ExchangeError.ContentTypeRefused).contentType, refused)
+      }
+    }).pipe(HttpSafety.withLimits({ allowedContentTypes: ["application/json"] }), Effect.provide(clientLayer()))
   )
 
   it.effect("a content type that is refused fails as a response error", () =>

@@ -368,6 +368,32 @@ describe("expect: 100-continue", () => {
     }).pipe(serving)
   )
 
+  for (const [what, waits] of [
+    ["behind the server's word", false],
+    ["when no word came in time", true]
+  ] as const) {
+    it.effect(`does not send it after a final answer that is here already, ${what} (RFC 9110 section 10.1.1)`, () =>
+      Effect.gen(function* () {
+        const network = yield* FakeNetwork.FakeNetwork
+        const fiber = yield* Effect.fork(text(expecting))
+        yield* network.settle
+        yield* network.poll
+        const socket = yield* socketNumber(0)
+        yield* socket.takeHead
+        // The client sees the one, and the loop has not polled again when the other is here.
+        if (waits) yield* TestClock.adjust("1 second")
+        else socket.send(Wire.interim(100))
+        yield* network.settle
+        socket.send(Wire.response({ status: 200, body: "as it is" }))
+        yield* network.poll
+        assert.strictEqual(yield* Fiber.join(fiber), "as it is")
+        yield* network.poll
+        assert.notInclude(socket.receivedText, "body")
+        assert.strictEqual(socket.destroyed, "EarlyAnswer")
+      }).pipe(Effect.provide(clientLayer(undefined, { manualTurns: true })))
+    )
+  }
+
   it.effect("is dropped once when the server does not know it", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.fork(text(expecting))

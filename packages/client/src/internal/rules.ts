@@ -55,11 +55,15 @@ export const refuse = (
   const allowed = limits.allowedContentTypes
   if (allowed === undefined || head.framing._tag === "NoBody") return undefined
   if (head.framing._tag === "Length" && head.framing.length === 0) return undefined
-  const contentType = valuesOf(head.rawHeaders, "content-type")[0]
-  const type = (contentType?.split(";")[0] ?? "").trim().toLowerCase()
-  const isAllowed = allowed.some(
-    (one) => one === type || one === "*/*" || (one.endsWith("/*") && type.startsWith(one.slice(0, -1)))
-  )
+  // Readers differ in which of several they go by (RFC 9110 section 8.3): every one of them must be allowed.
+  const contentTypes = valuesOf(head.rawHeaders, "content-type")
+  const contentType = contentTypes.length === 0 ? undefined : contentTypes.join(", ")
+  const isAllowed = (contentTypes.length === 0 ? [""] : contentTypes).every((value) => {
+    const type = value.split(";")[0]!.trim().toLowerCase()
+    return allowed.some(
+      (one) => one === type || one === "*/*" || (one.endsWith("/*") && type.startsWith(one.slice(0, -1)))
+    )
+  })
   return isAllowed
     ? undefined
     : new ExchangeError.ContentTypeRefused({ ...progress, safeToRetry: false, fault: "peer", contentType, allowed })

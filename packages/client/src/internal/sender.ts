@@ -91,12 +91,18 @@ export class Sender implements UploadSink {
     else this.sendBody()
   }
 
-  /** The peer wants the body, or has not said anything in time. */
+  /**
+   * The peer wants the body, or has not said anything in time. A final answer that is here by now came without the
+   * content, which stays here then: the peer might take it for its next request (RFC 9110 section 10.1.1).
+   */
   proceed(): void {
     if (!this.awaitsContinue) return
     this.clearTimer()
-    this.state = "Sending"
-    this.sendBody()
+    this.connection.onTurn(() => {
+      if (!this.awaitsContinue) return
+      this.state = "Sending"
+      this.sendBody()
+    })
   }
 
   /** No more is sent: the peer has answered before it read the request, or nobody waits for it. */
