@@ -32,18 +32,26 @@ export const printable = (request: HttpClientRequest, named: SecretNames): HttpC
 const makerOver = (prototype: object): Maker => {
   class Printable {
     readonly #named: SecretNames
+    // What kills a process is printed by Node without asking the value how: enumerable properties, and nothing else.
+    #headers!: Headers.Headers
 
     constructor(request: HttpClientRequest, named: SecretNames) {
       this.#named = named
       Object.assign(this, request)
-      // What kills a process is printed by Node without asking the value how: enumerable properties, and nothing else.
-      Object.defineProperty(this, "headers", { value: request.headers, enumerable: false })
+      this.#headers = request.headers
+    }
+
+    get headers(): Headers.Headers {
+      return this.#headers
+    }
+
+    set headers(headers: Headers.Headers) {
+      this.#headers = headers
     }
 
     toJSON(): object {
-      const { headers } = this as unknown as HttpClientRequest
       const json: () => object = Reflect.get(prototype, "toJSON")
-      return { ...json.call(this), headers: printableHeaders(headers, this.#named) }
+      return { ...json.call(this), headers: printableHeaders(this.#headers, this.#named) }
     }
   }
   Object.setPrototypeOf(Printable.prototype, prototype)

@@ -15,19 +15,46 @@ for (const name of FiberRefs.getOrDefault(FiberRefs.empty(), Headers.currentReda
   if (typeof name === "string") always.add(name.toLowerCase())
 }
 
+/** A list as it is asked: the names it adds to those of always, in small letters, and its patterns. */
+interface Compiled {
+  /** As many as the list had: one that grew meanwhile is compiled anew. */
+  readonly length: number
+  readonly names: ReadonlyArray<string>
+  readonly patterns: ReadonlyArray<RegExp>
+}
+
+/** Programs have one list, and each traced request asks it of some ten fields. */
+const compiled = new WeakMap<SecretNames, Compiled>()
+
+const compile = (named: SecretNames): Compiled => {
+  const known = compiled.get(named)
+  if (known !== undefined && known.length === named.length) return known
+  const names = named.filter((one) => typeof one === "string").map((name) => name.toLowerCase())
+  const made = {
+    length: named.length,
+    names: names.filter((name) => !always.has(name)),
+    patterns: named.filter((one) => typeof one !== "string")
+  }
+  compiled.set(named, made)
+  return made
+}
+
 /** Whether a field is secret, to a program that calls these names so. */
 export const isSecret = (name: string, named: SecretNames): boolean => {
   const lower = name.toLowerCase()
-  return (
-    always.has(lower) || named.some((one) => (typeof one === "string" ? one.toLowerCase() === lower : fits(one, lower)))
-  )
+  if (always.has(lower)) return true
+  const { names, patterns } = compile(named)
+  return names.includes(lower) || (patterns.length > 0 && patterns.some((pattern) => fits(pattern, lower)))
 }
+
+/** What is shown for the value of a field that is secret; the platform's loggers show the same. */
+export const hidden = "<redacted>"
 
 /** The headers with what is secret hidden, as a plain object. */
 export const redact = (headers: Headers.Headers, named: SecretNames): Record<string, string> => {
   const shown: Array<[string, string]> = []
   for (const name of Object.keys(headers)) {
-    shown.push([name, isSecret(name, named) ? "<redacted>" : headers[name]!])
+    shown.push([name, isSecret(name, named) ? hidden : headers[name]!])
   }
   // Not by assignment: `__proto__` is a name like any other.
   return Object.fromEntries(shown)
@@ -37,14 +64,14 @@ export const redact = (headers: Headers.Headers, named: SecretNames): Record<str
  * A pattern as it is, and one that knows that names have no case (a negated class may fit only without). Without `g`
  * and `y`, which make a pattern remember where it stopped and skip every other name.
  */
-const patterns = new WeakMap<RegExp, readonly [RegExp, RegExp]>()
+const stateless = new WeakMap<RegExp, readonly [RegExp, RegExp]>()
 
 const fits = (pattern: RegExp, name: string): boolean => {
-  let both = patterns.get(pattern)
+  let both = stateless.get(pattern)
   if (both === undefined) {
     const flags = pattern.flags.replace(/[giy]/g, "")
     both = [new RegExp(pattern.source, flags), new RegExp(pattern.source, `${flags}i`)]
-    patterns.set(pattern, both)
+    stateless.set(pattern, both)
   }
   return both[0].test(name) || both[1].test(name)
 }

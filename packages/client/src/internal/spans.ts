@@ -24,7 +24,7 @@ import * as Tracer from "effect/Tracer"
 import type { RetryRefusal } from "../ExchangeError.js"
 import type { Destination } from "./origin.js"
 import type { RetryTrace } from "./readerContract.js"
-import { redact } from "./secretNames.js"
+import { hidden, isSecret } from "./secretNames.js"
 
 type RuntimeFiber = Fiber.RuntimeFiber<HttpClientResponse, HttpClientError>
 
@@ -111,8 +111,10 @@ export const now = (fiber: RuntimeFiber): bigint =>
     : BigInt(0)
 
 const headers = (fiber: RuntimeFiber, span: Tracer.Span, prefix: string, values: Headers.Headers): void => {
-  const shown = redact(values, fiber.getFiberRef(Headers.currentRedactedNames))
-  for (const name in shown) span.attribute(prefix + name, shown[name])
+  const named = fiber.getFiberRef(Headers.currentRedactedNames)
+  for (const name of Object.keys(values)) {
+    span.attribute(prefix + name, isSecret(name, named) ? hidden : values[name])
+  }
 }
 
 /**
