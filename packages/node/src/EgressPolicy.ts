@@ -211,7 +211,8 @@ export const publicInternetOnly: EgressPolicyShape = fromFunction("public intern
 })
 
 /**
- * Allows what all of these allow; asks in order, and no further than the first that denies.
+ * Allows what all of these allow; asks in order, and no further than the first that denies. Of none, denies
+ * everything.
  *
  * @example
  * ```ts
@@ -229,7 +230,8 @@ export const publicInternetOnly: EgressPolicyShape = fromFunction("public intern
 export const all: (...policies: ReadonlyArray<EgressPolicyShape>) => EgressPolicyShape = Combined.all
 
 /**
- * Allows what any of these allows; asks in order, and no further than the first that allows.
+ * Allows what any of these allows; asks in order, and no further than the first that allows. Of none, denies
+ * everything.
  *
  * @example
  * ```ts

@@ -226,7 +226,7 @@ describe("policies of policies", () => {
   it.effect("all allow, or the first that does not denies and the others are not asked", () =>
     Effect.gen(function* () {
       const { all } = EgressPolicy
-      assert.deepStrictEqual(yield* reached(all()), EgressPolicy.allowed)
+      assert.deepStrictEqual(yield* reached(all()), denied("no policy allows it"))
       assert.deepStrictEqual(yield* reached(all(yes, yes)), EgressPolicy.allowed)
       assert.deepStrictEqual(yield* reached(all(yes, no, never)), denied("never"))
       assert.deepStrictEqual(yield* reached(all(later(yes), yes, later(no), never)), denied("never"))
@@ -247,6 +247,7 @@ describe("policies of policies", () => {
   it("are named after their parts", () => {
     assert.strictEqual(EgressPolicy.all(EgressPolicy.any(yes, no), yes).label, "(yes or no) and yes")
     assert.strictEqual(EgressPolicy.any(EgressPolicy.publicInternetOnly, no).label, "public internet only or no")
+    assert.deepStrictEqual([EgressPolicy.all().label, EgressPolicy.any().label], ["none", "none"])
   })
 
   it("make exceptions from the public internet", () => {
