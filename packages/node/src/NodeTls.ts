@@ -45,7 +45,8 @@ export interface TlsOptions {
   readonly rejectUnauthorized?: boolean | undefined
   /**
    * Whether the certificate is that of the host, in place of our own check: undefined if it is, else why not. Asked after
-   * the chain was verified, and not for sessions that are resumed. Anything else that it answers, or throws, refuses.
+   * the chain was verified, and not for sessions that are resumed. Anything else that it answers, or throws, refuses, with
+   * the code `ERR_TLS_CERT_ALTNAME_INVALID`: as with our own check, to send again cannot help.
    *
    * By default a name is looked for among the DNS names of the certificate's alternative names, where a wildcard is a
    * whole label, and an address among its IP addresses (RFC 9525 section 6); the common name is not looked at.

@@ -16,7 +16,7 @@ export interface Certificates {
   readonly otherHost: Pair
   readonly client: Pair
   readonly otherClient: Pair
-  /** For bücher.test, and for any one name below wild.test. */
+  /** For bücher.test, and for any one name below wild.test and a_b.test. */
   readonly names: Pair
   /** Has wildcards that are a part of a label. */
   readonly partialWildcards: Pair
@@ -72,7 +72,7 @@ const makeAll = async (): Promise<Certificates> => {
     otherHost: await issue("server.test", ca, ["elsewhere.test"]),
     client: await issue("a client", ca, []),
     otherClient: await issue("another client", ca, []),
-    names: await issue("names", ca, ["xn--bcher-kva.test", "*.wild.test"]),
+    names: await issue("names", ca, ["xn--bcher-kva.test", "*.wild.test", "*.a_b.test"]),
     partialWildcards: await issue("partial", ca, ["a*.wild.test", "*r.test", "x*.test"]),
     manyNames: await issue(
       "many",
