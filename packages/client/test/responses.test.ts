@@ -436,13 +436,17 @@ describe("limits of a body", () => {
     }).pipe(HttpSafety.withLimits({ maxBodySize: 10 }), Effect.provide(clientLayer(long)))
   )
 
-  // RFC 9110 section 8.3: readers differ in which of several they go by.
+  // RFC 9110 section 8.3: readers differ in which of several they go by, in one field or in many.
   it.effect("of several content types each must be allowed", () =>
     Effect.gen(function* () {
       for (const [types, refused] of [
         [["application/json", "text/html"], "application/json, text/html"],
         [["text/html", "application/json"], "text/html, application/json"],
         [["application/json", ""], "application/json, "],
+        [["application/json, text/html"], "application/json, text/html"],
+        [["application/json;charset=utf-8, text/html"], "application/json;charset=utf-8, text/html"],
+        [['application/json;a="\\", b", image/svg+xml'], 'application/json;a="\\", b", image/svg+xml'],
+        [['application/json;a="b, text/html"', "image/png"], undefined],
         [["application/json", "Application/JSON;charset=utf-8"], undefined]
       ] as const) {
         const network = yield* FakeNetwork.FakeNetwork
@@ -460,7 +464,10 @@ describe("limits of a body", () => {
         assert.strictEqual(kindOf(error), "ResponseError Decode ContentTypeRefused")
         assert.strictEqual((error.cause as ExchangeError.ContentTypeRefused).contentType, refused)
       }
-    }).pipe(HttpSafety.withLimits({ allowedContentTypes: ["application/json"] }), Effect.provide(clientLayer()))
+    }).pipe(
+      HttpSafety.withLimits({ allowedContentTypes: ["application/*", "image/png"] }),
+      Effect.provide(clientLayer())
+    )
   )
 
   it.effect("a content type that is refused fails as a response error", () =>

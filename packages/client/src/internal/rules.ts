@@ -46,6 +46,9 @@ export const saysClose = (head: Head): boolean =>
     value.split(",").some((token) => token.trim().toLowerCase() === "close")
   )
 
+/** What stands between the commas of a value, but for those in quoted strings (RFC 9110 section 5.6.4), which are emptied. */
+const membersOf = (value: string): ReadonlyArray<string> => value.replace(/"(?:\\.|[^"\\])*"?/g, '""').split(",")
+
 /** Whether the answer's content type is one that the limits refuse. An answer without content has none. */
 export const refuse = (
   progress: ExchangeError.Progress,
@@ -58,7 +61,7 @@ export const refuse = (
   // Readers differ in which of several they go by (RFC 9110 section 8.3): every one of them must be allowed.
   const contentTypes = valuesOf(head.rawHeaders, "content-type")
   const contentType = contentTypes.length === 0 ? undefined : contentTypes.join(", ")
-  const isAllowed = (contentTypes.length === 0 ? [""] : contentTypes).every((value) => {
+  const isAllowed = (contentTypes.length === 0 ? [""] : contentTypes.flatMap(membersOf)).every((value) => {
     const type = value.split(";")[0]!.trim().toLowerCase()
     return allowed.some(
       (one) => one === type || one === "*/*" || (one.endsWith("/*") && type.startsWith(one.slice(0, -1)))
