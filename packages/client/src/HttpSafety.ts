@@ -67,7 +67,10 @@ export interface HttpSafety {
   readonly tcpKeepAlive?: Duration.DurationInput | "off" | undefined
   /** Methods that may be sent. Unset: all. */
   readonly allowedMethods: ReadonlyArray<string> | undefined
-  /** Media types that are accepted, such as `application/json` or `text/*`; parameters are ignored. Unset: all. */
+  /**
+   * Media types that are accepted, such as `application/json` or `text/*`; parameters are ignored. Of several that a peer
+   * names each must be one of them. Unset: all.
+   */
   readonly allowedContentTypes: ReadonlyArray<string> | undefined
 }
 

@@ -151,7 +151,8 @@ export const withTarget: {
  * 308 goes along.
  *
  * What `HttpClient.mapRequest` and its like do to requests of the client given, they do to the first one only, as with the
- * platform's. Cookies of an `HttpClient.withCookiesRef` that an answer sets go along within the first request's origin.
+ * platform's. Cookies of an `HttpClient.withCookiesRef` that an answer sets go along within the first request's origin: to
+ * learn them, the first request is prepared once more, effects of `mapRequestEffect` included, and its cookies are taken.
  *
  * The platform's own `HttpClient.followRedirects` works on this client too; it sends `Authorization` to whatever host
  * `location` names.
