@@ -148,7 +148,7 @@ export const withTarget: {
  * When the origin (scheme, host, port) changes, these stay behind, and do not come back on the way back: `Authorization`,
  * `Proxy-Authorization`, cookies, `x-api-key` and what else is in `Headers.currentRedactedNames` where the request is
  * executed (strings and patterns, in any case), the URL's user info, and `Host`, `Origin`, `Referer`. The body of a 307 or
- * 308 goes along.
+ * 308 goes along, and a `Target` stays in force: a client certificate in it is shown to another origin that asks for one.
  *
  * What `HttpClient.mapRequest` and its like do to requests of the client given, they do to the first one only, as with the
  * platform's. Cookies of an `HttpClient.withCookiesRef` that an answer sets go along within the first request's origin: to
