@@ -230,6 +230,6 @@ describe("a response or an error, printed,", () => {
           assertSilent(around(error), [inHeader, inUrl])
         }
       }).pipe(Effect.locally(Headers.currentRedactedNames, [...mine, "x-set"]), Effect.provide(clientLayer(server))),
-    { fastCheck: { numRuns: 40 } }
+    { fastCheck: { numRuns: 20 } }
   )
 })
