@@ -61,8 +61,8 @@ export const guarded =
     }
     if (answer === undefined) return undefined
     if (!(answer instanceof Error)) return refusal(host, "checkServerIdentity answered neither undefined nor an Error")
-    // Node's own carries the certificate with those of its issuers, the last of which refers to itself.
-    return "cert" in answer ? refusal(host, answer.message) : refusal(host, answer.message, answer)
+    // Node's own lists every name, and carries the certificate with those of its issuers, the last of which refers to itself.
+    return "cert" in answer ? mismatch(host, certificate, "") : refusal(host, answer.message, answer)
   }
 
 const mismatch = (host: string, { subjectaltname }: Tls.PeerCertificate, more: string): Error =>
