@@ -100,6 +100,7 @@ export class Sender implements UploadSink {
     this.clearTimer()
     this.connection.onTurn(() => {
       if (!this.awaitsContinue) return
+      this.clearTimer()
       this.state = "Sending"
       this.sendBody()
     })
