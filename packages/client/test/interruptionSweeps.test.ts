@@ -39,6 +39,9 @@ const momentOf = (network: FakeNetwork.FakeNetworkShape, deliveries: number, wri
   return busy.counts.deliveries > deliveries ? "in the answer" : "sent"
 }
 
+/** Of each operation. */
+const timings = process.env["HOTARU_TESTS"] === "full" ? 2000 : 500
+
 const maxTurns = 20
 
 /** Lets the turns pass that the server waits for. */
@@ -209,6 +212,6 @@ const operations: Readonly<Record<string, Swept>> = {
 
 describe("Swept by interruptions, nothing is left behind", () => {
   for (const [name, swept] of Object.entries(operations)) {
-    it.effect(`of ${name}`, () => sweep(swept, 1000), 60_000)
+    it.effect(`of ${name}`, () => sweep(swept, timings), 60_000)
   }
 })
