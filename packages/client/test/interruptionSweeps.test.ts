@@ -40,7 +40,7 @@ const momentOf = (network: FakeNetwork.FakeNetworkShape, deliveries: number, wri
 }
 
 /** Of each operation. */
-const timings = process.env["HOTARU_TESTS"] === "full" ? 2000 : 500
+const timings = process.env["HOTARU_TESTS"] === "full" ? 2000 : 300
 
 const maxTurns = 20
 

@@ -60,16 +60,19 @@ const limitsOf = (limit: NonNullable<Ending["limit"]>, { atHead }: Asked): Parti
     ? { requestTimeout: "500 millis" }
     : { bodyTimeout: atHead === undefined ? "100 millis" : "500 millis" }
 
-/** `requestTimeout` takes its time, and knows nothing of lengths. */
-const isTold = (limit: Ending["limit"], what: string, which: string): boolean =>
-  limit !== "requestTimeout" || (/GET|chunks, under way/.test(what) && which.includes("Content-Length"))
+/** What waits for a limit takes its time: `requestTimeout` knows nothing of lengths, and silence is the same over TLS. */
+const isTold = (limit: Ending["limit"], what: string, which: string, transport: "tcp" | "tls"): boolean => {
+  if (limit === undefined) return true
+  if (transport === "tls" && !which.includes("Content-Length")) return false
+  return limit === "bodyTimeout" || (/GET|chunks, under way/.test(what) && which.includes("Content-Length"))
+}
 
 for (const transport of ["tcp", "tls"] as const) {
   describe(`an answer that is not over, over ${transport}: its error, and the connection ends:`, () => {
     for (const [what, asked] of Object.entries(requests)) {
       for (const [which, answer] of Object.entries(begun)) {
         for (const [how, { act, limit, more = "" }] of Object.entries(endings)) {
-          if (!isTold(limit, what, which)) continue
+          if (!isTold(limit, what, which, transport)) continue
           it.scopedLive(`${which}, then ${how}, to ${what}`, () =>
             told({
               ...asked,

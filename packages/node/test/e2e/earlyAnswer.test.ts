@@ -27,7 +27,7 @@ const pieces = Stream.repeatValue(piece).pipe(Stream.take(SIZE / PIECE), Stream.
 const untilReset = (port: number) =>
   Stream.mapEffect(Stream.zipWithIndex(pieces), ([bytes, index]) =>
     Effect.sync(() => {
-      if (index >= 2) blockUntil(() => !statesInTheKernel(port).includes(ESTABLISHED))
+      if (index === 2) blockUntil(() => !statesInTheKernel(port).includes(ESTABLISHED))
       return bytes
     })
   )
@@ -76,11 +76,11 @@ describe("a 413 during an upload of 8 MB", () => {
   it.scopedLive("is lost on layerUndici where the next write fails", () =>
     Effect.gen(function* () {
       const { port } = yield* served("refusingServer.mjs")
-      const answers = yield* uploads(port, HttpBody.stream(untilReset(port))).pipe(
+      const answers = yield* uploads(port, HttpBody.stream(untilReset(port)), UPLOADS / 5).pipe(
         Effect.provide(NodeHttpClient.layerUndici)
       )
       const lost = answers.filter(Either.isLeft).length
-      console.log(`layerUndici: ${lost} of ${UPLOADS} answers lost`)
+      console.log(`layerUndici: ${lost} of ${answers.length} answers lost`)
       assert.isAbove(lost, 0)
     })
   )

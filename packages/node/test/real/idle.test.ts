@@ -12,7 +12,7 @@ import { installed } from "./support/peers.js"
 import * as Traffic from "./support/traffic.js"
 
 const LANES = scaled(128, 64)
-const ROUNDS = scaled(20, 3)
+const ROUNDS = scaled(20, 2)
 /** What may be sent on a connection that dies, and is small enough for all to be sent within milliseconds. */
 const kinds = [Traffic.kinds.small, Traffic.kinds.keyedPost, Traffic.kinds.head]
 

@@ -13,7 +13,7 @@ import { installed } from "./support/peers.js"
 import * as Traffic from "./support/traffic.js"
 
 const CONCURRENCY = 16
-const RELOADS = scaled(10, 3)
+const RELOADS = scaled(10, 2)
 /** Requests from one reload, or end, to the next. */
 const BETWEEN = scaled(500, 60)
 

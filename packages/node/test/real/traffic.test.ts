@@ -9,7 +9,7 @@ import { installed } from "./support/peers.js"
 import * as Traffic from "./support/traffic.js"
 
 const CONCURRENCY = 16
-const COUNT = scaled(20_000, 1500)
+const COUNT = scaled(20_000, 1000)
 
 for (const peer of installed) {
   describe(`${peer.name}`, () => {
