@@ -4,6 +4,11 @@ import { HttpSafety } from "@hotaru/client"
 import { PoolConfig } from "@hotaru/pool"
 import { Duration } from "effect"
 import { assert, describe, it } from "vitest"
+import { mostTickets } from "../src/internal/attempt.js"
+import { mostAddresses } from "../src/internal/dial.js"
+import { mostOwned } from "../src/internal/readBuffer.js"
+import { mostKept } from "../src/internal/resolving.js"
+import { mostBytes } from "../src/internal/tlsSessions.js"
 
 const document = readFileSync(new URL("../../../SECURITY.md", import.meta.url), "utf8")
 
@@ -27,10 +32,10 @@ const spelled = (value: unknown): string => {
 }
 
 /** Name and default of each row of the tables below a heading. */
-const rowsOf = (heading: string): ReadonlyArray<readonly [name: string, value: string]> =>
+const rowsOf = (heading: string, start = "| `"): ReadonlyArray<readonly [name: string, value: string]> =>
   (document.split(/^#+ /m).find((part) => part.startsWith(`${heading}\n`)) ?? "")
     .split("\n")
-    .filter((line) => line.startsWith("| `"))
+    .filter((line) => line.startsWith(start))
     .map((line) => {
       const [, name, value] = line.split("|").map((cell) => cell.trim())
       return [(name ?? "").replaceAll("`", ""), value ?? ""]
@@ -49,6 +54,12 @@ describe("the table of limits in SECURITY.md", () => {
 
   it("has every limit of the pool, with its default", () => {
     assert.sameDeepMembers([...rowsOf("Limits of the pool")], [...named(PoolConfig.defaults)])
+  })
+
+  it("has those that no option changes", () => {
+    const values = rowsOf("Fixed limits", "| ").map(([, value]) => value)
+    const fixed = [mostAddresses, mostKept, mostTickets, mostBytes, mostOwned].map(spelled)
+    assert.deepStrictEqual(values, ["At most", "---", ...fixed])
   })
 
   it("names what one call may override", () => {

@@ -15,7 +15,7 @@ const perPlace = 16
  * Bytes kept per identity. A session is about a kilobyte, but up to ten (Node's limit), because the peer chooses how
  * long its tickets and its certificate are, which is in each: 256 places of 16 would hold 40 MiB.
  */
-const mostBytes = 4 * 1024 * 1024
+export const mostBytes = 4 * 1024 * 1024
 
 /**
  * How long after a full handshake its sessions, and those of the connections resumed from them, may be used: the
