@@ -6,7 +6,9 @@ import { dirname, join, relative, sep } from "node:path"
 import { readSource } from "./imports.mjs"
 import { filesBelow, packagesOf } from "./workspace.mjs"
 
-const longestFile = 300
+/** Past the first, a file is named, so that its second idea is looked for; past the second, the check fails. */
+const longFile = 300
+const longestFile = 500
 
 /**
  * What a package's `src` may import beside its own files. `null`: everything that its manifest names, and Node.js.
@@ -104,12 +106,17 @@ const judge = (
   return isOwn || dependenciesOf(owner.manifest, !isSource).includes(name) ? undefined : "not in package.json"
 }
 
-/** @returns {{ problems: Array<string>, sources: number }} what is wrong in the workspace at `root`, of how many files */
+/**
+ * @returns {{ problems: Array<string>, warnings: Array<string>, sources: number }} what is wrong in the workspace at
+ * `root`, what is to be looked at, of how many files
+ */
 export const architectureProblems = (/** @type {string} */ root) => {
   const packages = packagesOf(root)
   const folderOf = new Map(packages.map(({ folder, manifest }) => [manifest.name, folder]))
   /** @type {Array<string>} */
   const problems = []
+  /** @type {Array<string>} */
+  const warnings = []
   let sources = 0
 
   const checkManifest = (/** @type {Package} */ owner) => {
@@ -127,9 +134,10 @@ export const architectureProblems = (/** @type {string} */ root) => {
   const checkSource = (/** @type {Package} */ owner, /** @type {string} */ shown, /** @type {string} */ code) => {
     sources++
     const lines = code.split("\n").length - (code.endsWith("\n") ? 1 : 0)
-    if (lines > longestFile) {
-      problems.push(`${shown}: ${lines} lines; past ${longestFile}, find the second idea and move it`)
-    }
+    const tooLong = (/** @type {number} */ bound) =>
+      `${shown}: ${lines} lines; past ${bound}, find the second idea and move it`
+    if (lines > longestFile) problems.push(tooLong(longestFile))
+    else if (lines > longFile) warnings.push(tooLong(longFile))
     for (const { packages: where, pattern, why } of hiddenGlobals) {
       if (!where.includes(owner.folder)) continue
       const at = code.split("\n").findIndex((content) => pattern.test(content))
@@ -152,5 +160,5 @@ export const architectureProblems = (/** @type {string} */ root) => {
       }
     }
   }
-  return { problems, sources }
+  return { problems, warnings, sources }
 }
