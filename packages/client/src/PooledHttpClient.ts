@@ -10,6 +10,7 @@ import type { ResponseError } from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import { ConnectionPool } from "@hotaru/pool/ConnectionPool"
+import * as SharedLayer from "@hotaru/pool/SharedLayer"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -68,14 +69,13 @@ const isSuccess = <A>(effect: Effect.Effect<A>): effect is Exit.Success<A, never
 export const make: Effect.Effect<HttpClient.HttpClient, never, ConnectionPool> = makeWith()
 
 /**
- * The client as a layer, over a pool.
+ * The client as a layer, over a pool: one client for each pool it is provided with.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<HttpClient.HttpClient, never, ConnectionPool> = Layer.effect(
-  HttpClient.HttpClient,
-  make
+export const layer: Layer.Layer<HttpClient.HttpClient, never, ConnectionPool> = SharedLayer.by([ConnectionPool], () =>
+  Layer.effect(HttpClient.HttpClient, make)
 )
 
 /**
@@ -87,7 +87,9 @@ export const layer: Layer.Layer<HttpClient.HttpClient, never, ConnectionPool> = 
 export const layerWith = (
   options?: PooledHttpClientOptions
 ): Layer.Layer<HttpClient.HttpClient, never, ConnectionPool> =>
-  options === undefined ? layer : Layer.effect(HttpClient.HttpClient, makeWith(options))
+  options === undefined
+    ? layer
+    : SharedLayer.by([ConnectionPool], () => Layer.effect(HttpClient.HttpClient, makeWith(options)))
 
 /**
  * The same client with some limits changed and the others as they are in force around each call.

@@ -8,13 +8,16 @@
  *
  * @since 0.1.0
  */
+import { InvalidPoolConfig } from "@hotaru/pool/PoolError"
+import * as SharedLayer from "@hotaru/pool/SharedLayer"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Combined from "./internal/egressCombined.js"
 import { compile } from "./internal/egressRules.js"
+import { begin, wasUsed } from "./internal/guards.js"
 import { whyNotPublic } from "./internal/publicInternet.js"
 
 /**
@@ -274,6 +277,10 @@ export class EgressPolicy extends Context.Reference<EgressPolicy>()("@hotaru/nod
  * The layer, under a policy: for those that take no options, such as `PoolLive`. Keep the result in a constant. It is
  * built anew, and never shared with the same layer elsewhere in the program, which is under no policy or another.
  *
+ * Inside, the guard holds over everything: connectors that are given a policy of their own, and guards further in, must
+ * allow an address as well. It goes around the layer that opens the connections: around one whose pool comes from
+ * outside it could guard nothing, and fails the build with a defect, `InvalidPoolConfig`.
+ *
  * @example
  * ```ts
  * import { EgressPolicy, PoolLive } from "@hotaru/node"
@@ -290,7 +297,23 @@ export const guard: {
 } = dual(
   2,
   <A, E, R>(self: Layer.Layer<A, E, R>, policy: EgressPolicyShape): Layer.Layer<A, E, R> =>
-    // Fresh, or it would be the layer that somebody else has built; suspended, because a fresh layer alone is built anew
-    // wherever it is provided.
-    Layer.suspend(() => Layer.fresh(Layer.provide(self, Layer.succeed(EgressPolicy, policy))))
+    // Fresh, or it would be the layer that was built elsewhere in the program without the guard; suspended, because a
+    // fresh layer alone is built anew wherever it is provided.
+    SharedLayer.by([EgressPolicy], () =>
+      Layer.suspend(() =>
+        Layer.fresh(Layer.unwrapEffect(Effect.map(EgressPolicy, (around) => guarded(self, begin(policy, around)))))
+      )
+    )
 )
+
+const guarded = <A, E, R>(self: Layer.Layer<A, E, R>, guard: EgressPolicyShape): Layer.Layer<A, E, R> =>
+  Layer.tap(Layer.provide(self, Layer.succeed(EgressPolicy, guard)), () =>
+    wasUsed(guard) ? Effect.void : Effect.die(guardsNothing(guard.label))
+  )
+
+const guardsNothing = (label: string): InvalidPoolConfig =>
+  new InvalidPoolConfig({
+    field: `EgressPolicy.guard (${label})`,
+    value: "one whose connections are opened elsewhere",
+    expected: "put around a layer that opens connections, such as PoolLive"
+  })

@@ -7,13 +7,19 @@ import * as ConnectionPool from "@hotaru/pool/ConnectionPool"
 import type { ShouldEvict } from "@hotaru/pool/Eviction"
 import type * as PoolConfig from "@hotaru/pool/PoolConfig"
 import { InvalidPoolConfig } from "@hotaru/pool/PoolError"
+import * as SharedLayer from "@hotaru/pool/SharedLayer"
+import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import { departedAddresses } from "./AddressEviction.js"
+import { EgressPolicy } from "./EgressPolicy.js"
 import { unwrap } from "./internal/wrapped.js"
 import * as NodeConnector from "./NodeConnector.js"
+import { Resolver } from "./Resolver.js"
 
 /**
  * The pool's options, and beside them the connector's own.
@@ -55,11 +61,16 @@ const withOptions = ({
   evictDepartedAddresses,
   ...pool
 }: NodeConnectionPoolOptions): Layer.Layer<ConnectionPool.ConnectionPool> =>
-  Layer.provide(
-    // Options that make no sense fail the layer's build, not the call that makes the layer.
-    Layer.suspend(() => ConnectionPool.layer({ ...pool, ...departures(evictDepartedAddresses, pool.shouldEvict) })),
-    NodeConnector.layer(connector)
+  SharedLayer.by(dependencies, () =>
+    Layer.provide(
+      // Options that make no sense fail the layer's build, not the call that makes the layer.
+      Layer.suspend(() => ConnectionPool.layer({ ...pool, ...departures(evictDepartedAddresses, pool.shouldEvict) })),
+      NodeConnector.layer(connector)
+    )
   )
+
+/** What a pool on Node's sockets takes from where it is built. */
+const dependencies = [EgressPolicy, Resolver, Clock.Clock, Random.Random]
 
 const departures = (
   wanted: boolean | undefined = false,
@@ -88,7 +99,9 @@ const usual = withOptions({})
 export const layerConfig = (
   wrapped: Config.Config.Wrap<NodeConnectionPoolOptions>
 ): Layer.Layer<ConnectionPool.ConnectionPool, ConfigError.ConfigError> =>
-  Layer.unwrapEffect(Effect.map(unwrap(wrapped), layer))
+  SharedLayer.by([...dependencies, ConfigProvider.ConfigProvider], () =>
+    Layer.unwrapEffect(Effect.map(unwrap(wrapped), layer))
+  )
 
 /**
  * The pool with its options read from `HOTARU_POOL_*`; see `PoolConfig.config`.
@@ -96,7 +109,7 @@ export const layerConfig = (
  * @since 0.1.0
  * @category layers
  */
-export const layerFromEnv: Layer.Layer<ConnectionPool.ConnectionPool, ConfigError.ConfigError> = Layer.provide(
-  ConnectionPool.layerFromEnv,
-  NodeConnector.layer()
+export const layerFromEnv: Layer.Layer<ConnectionPool.ConnectionPool, ConfigError.ConfigError> = SharedLayer.by(
+  [...dependencies, ConfigProvider.ConfigProvider],
+  () => Layer.provide(ConnectionPool.layerFromEnv, NodeConnector.layer())
 )

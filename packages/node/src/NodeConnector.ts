@@ -7,6 +7,7 @@ import type { Connection } from "@hotaru/pool/Connection"
 import type { ConnectionKey, TlsIdentity } from "@hotaru/pool/ConnectionKey"
 import { Connector, type ConnectorShape } from "@hotaru/pool/Connector"
 import type { ConnectError, EgressDenied } from "@hotaru/pool/PoolError"
+import * as SharedLayer from "@hotaru/pool/SharedLayer"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,6 +17,7 @@ import { Dial, type Dialler } from "./internal/dial.js"
 import { refused } from "./internal/dialErrors.js"
 import { guarding } from "./internal/egressGuard.js"
 import { Failures } from "./internal/failures.js"
+import { inForce } from "./internal/guards.js"
 import { Lookups } from "./internal/lookups.js"
 import { onTimer } from "./internal/race.js"
 import { starter } from "./internal/resolving.js"
@@ -52,7 +54,8 @@ export interface NodeConnectorOptions {
   readonly resolver?: ResolverShape | undefined
   /**
    * Which addresses and unix sockets may be dialled. The `EgressPolicy` in the context, which is
-   * `EgressPolicy.unrestricted` unless provided; a policy given here takes its place.
+   * `EgressPolicy.unrestricted` unless provided; a policy given here takes its place. One that `EgressPolicy.guard` put
+   * in force stays in force: then both must allow.
    */
   readonly egress?: EgressPolicyShape | undefined
 }
@@ -73,7 +76,7 @@ export const make = (options: NodeConnectorOptions = {}): Effect.Effect<Connecto
     const start = yield* starter(options.resolver ?? (yield* Resolver))
     const now = () => performance.now()
     const lookups = new Lookups(start, now)
-    const policy = options.egress ?? (yield* EgressPolicy)
+    const policy = inForce(options.egress, yield* EgressPolicy)
     const guard = policy === unrestricted ? undefined : yield* guarding(policy)
     const dialler: Dialler = { ...settings, lookups, failures: new Failures(now), later: onTimer, guard }
     yield* warnOnce(identity)
@@ -101,9 +104,13 @@ export const make = (options: NodeConnectorOptions = {}): Effect.Effect<Connecto
  * @category layers
  */
 export const layer: (options?: NodeConnectorOptions) => Layer.Layer<Connector> = (options) =>
-  options === undefined ? usual : Layer.scoped(Connector, make(options))
+  options === undefined ? usual : sharedBy(options)
 
-const usual = Layer.scoped(Connector, make())
+/** The policy and the resolver in force where it is built are part of what it is. */
+const sharedBy = (options: NodeConnectorOptions): Layer.Layer<Connector> =>
+  SharedLayer.by([EgressPolicy, Resolver], () => Layer.scoped(Connector, make(options)))
+
+const usual = sharedBy({})
 
 /**
  * No canceler: an interruption between registering and waiting would skip it. Whether the wait ends with an

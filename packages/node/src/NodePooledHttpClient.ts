@@ -7,12 +7,18 @@ import type { HttpClient } from "@effect/platform/HttpClient"
 import type { HttpSafety } from "@hotaru/client/HttpSafety"
 import * as PooledHttpClient from "@hotaru/client/PooledHttpClient"
 import type { ConnectionPool } from "@hotaru/pool/ConnectionPool"
+import * as SharedLayer from "@hotaru/pool/SharedLayer"
+import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import { EgressPolicy } from "./EgressPolicy.js"
 import { unwrap } from "./internal/wrapped.js"
 import * as NodeConnectionPool from "./NodeConnectionPool.js"
+import { Resolver } from "./Resolver.js"
 
 /**
  * The pool's options, and beside them the connector's and the client's own.
@@ -58,11 +64,14 @@ export const layer = (options?: NodePooledHttpClientOptions): Layer.Layer<HttpCl
   options === undefined ? usual : withOptions(options)
 
 const withOptions = ({ safety, ...pool }: NodePooledHttpClientOptions): Layer.Layer<HttpClient | ConnectionPool> =>
-  Layer.provideMerge(PooledHttpClient.layerWith({ safety }), NodeConnectionPool.layer(pool))
+  clientOn(() => Layer.provideMerge(PooledHttpClient.layerWith({ safety }), NodeConnectionPool.layer(pool)))
 
-const usual: Layer.Layer<HttpClient | ConnectionPool> = Layer.provideMerge(
-  PooledHttpClient.layer,
-  NodeConnectionPool.layer()
+/** What its pool takes from where it is built is part of what the client is. */
+const clientOn = <E>(make: () => Layer.Layer<HttpClient | ConnectionPool, E>) =>
+  SharedLayer.by([EgressPolicy, Resolver, Clock.Clock, Random.Random, ConfigProvider.ConfigProvider], make)
+
+const usual: Layer.Layer<HttpClient | ConnectionPool> = clientOn(() =>
+  Layer.provideMerge(PooledHttpClient.layer, NodeConnectionPool.layer())
 )
 
 /**
@@ -74,7 +83,7 @@ const usual: Layer.Layer<HttpClient | ConnectionPool> = Layer.provideMerge(
 export const layerConfig = (
   wrapped: Config.Config.Wrap<NodePooledHttpClientOptions>
 ): Layer.Layer<HttpClient | ConnectionPool, ConfigError.ConfigError> =>
-  Layer.unwrapEffect(Effect.map(unwrap(wrapped), layer))
+  clientOn(() => Layer.unwrapEffect(Effect.map(unwrap(wrapped), layer)))
 
 /**
  * The client on the pool of `PoolLive`, whose options come from `HOTARU_POOL_*`; see `PoolConfig.config`.
@@ -82,7 +91,6 @@ export const layerConfig = (
  * @since 0.1.0
  * @category layers
  */
-export const layerFromEnv: Layer.Layer<HttpClient | ConnectionPool, ConfigError.ConfigError> = Layer.provideMerge(
-  PooledHttpClient.layer,
-  NodeConnectionPool.layerFromEnv
+export const layerFromEnv: Layer.Layer<HttpClient | ConnectionPool, ConfigError.ConfigError> = clientOn(() =>
+  Layer.provideMerge(PooledHttpClient.layer, NodeConnectionPool.layerFromEnv)
 )

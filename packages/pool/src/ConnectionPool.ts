@@ -4,18 +4,21 @@
  * @since 0.1.0
  */
 
+import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import type * as Queue from "effect/Queue"
+import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Connection } from "./Connection.js"
 import type { ConnectionKey } from "./ConnectionKey.js"
-import type { Connector } from "./Connector.js"
+import { Connector } from "./Connector.js"
 import type { Deadlines } from "./Deadlines.js"
 import * as internal from "./internal/make.js"
 import * as Settings from "./internal/settings.js"
@@ -24,6 +27,7 @@ import * as PoolConfig from "./PoolConfig.js"
 import type { AcquireError, PendingLimitReached } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"
 import type { HostStats, PoolStats } from "./PoolStats.js"
+import * as SharedLayer from "./SharedLayer.js"
 
 /**
  * What a pool does.
@@ -138,7 +142,10 @@ export const make: (
  * @category layers
  */
 export const layer = (options?: Partial<PoolConfig.PoolConfig>): Layer.Layer<ConnectionPool, never, Connector> =>
-  Layer.scoped(ConnectionPool, make(options))
+  SharedLayer.by(dependencies, () => Layer.scoped(ConnectionPool, make(options)))
+
+/** A pool dials by its connector, and takes the time and the chance it was built with. */
+const dependencies = [Connector, Clock.Clock, Random.Random]
 
 /**
  * The pool's layer with its options read from `HOTARU_POOL_*`; see `PoolConfig.config`.
@@ -146,9 +153,9 @@ export const layer = (options?: Partial<PoolConfig.PoolConfig>): Layer.Layer<Con
  * @since 0.1.0
  * @category layers
  */
-export const layerFromEnv: Layer.Layer<ConnectionPool, ConfigError, Connector> = Layer.scoped(
-  ConnectionPool,
-  Effect.flatMap(PoolConfig.config, make)
+export const layerFromEnv: Layer.Layer<ConnectionPool, ConfigError, Connector> = SharedLayer.by(
+  [...dependencies, ConfigProvider.ConfigProvider],
+  () => Layer.scoped(ConnectionPool, Effect.flatMap(PoolConfig.config, make))
 )
 
 /**
@@ -160,4 +167,6 @@ export const layerFromEnv: Layer.Layer<ConnectionPool, ConfigError, Connector> =
 export const layerConfig = (
   wrapped: Config.Config.Wrap<Partial<PoolConfig.PoolConfig>>
 ): Layer.Layer<ConnectionPool, ConfigError, Connector> =>
-  Layer.scoped(ConnectionPool, Effect.flatMap(Config.unwrap(Settings.dropUndefined(wrapped)), make))
+  SharedLayer.by([...dependencies, ConfigProvider.ConfigProvider], () =>
+    Layer.scoped(ConnectionPool, Effect.flatMap(Config.unwrap(Settings.dropUndefined(wrapped)), make))
+  )
