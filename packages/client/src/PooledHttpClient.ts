@@ -10,6 +10,7 @@ import type { ResponseError } from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import { ConnectionPool } from "@hotaru/pool/ConnectionPool"
+import * as Options from "@hotaru/pool/Options"
 import * as SharedLayer from "@hotaru/pool/SharedLayer"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -48,6 +49,7 @@ export const makeWith = (
   options?: PooledHttpClientOptions
 ): Effect.Effect<HttpClient.HttpClient, never, ConnectionPool> =>
   Effect.map(Effect.zip(ConnectionPool, Effect.runtime<never>()), ([pool, runtime]) => {
+    if (options !== undefined) Options.check(options, { at: "", names: ["safety"] })
     const executor = new Executor(pool, new internalSafety.Safety(options?.safety ?? {}), runtime)
     return HttpClient.makeWith(
       (request: Effect.Effect<HttpClientRequest.HttpClientRequest>) =>

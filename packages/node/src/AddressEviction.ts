@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import type { ShouldEvict } from "@hotaru/pool/Eviction"
+import * as Options from "@hotaru/pool/Options"
 import { InvalidPoolConfig } from "@hotaru/pool/PoolError"
 import * as Duration from "effect/Duration"
 import { rule } from "./internal/departures.js"
@@ -58,6 +59,7 @@ export interface DepartedAddressesOptions {
  * @category constructors
  */
 export const departedAddresses = (options: DepartedAddressesOptions = {}): ShouldEvict => {
+  Options.check(options, { at: "", names: ["absences", "refresh"] })
   const { absences = 3, refresh = "30 seconds" } = options
   const decoded = Duration.decodeUnknown(refresh)
   const millis = decoded._tag === "None" ? Number.NaN : Duration.toMillis(decoded.value)

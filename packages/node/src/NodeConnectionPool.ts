@@ -5,7 +5,8 @@
  */
 import * as ConnectionPool from "@hotaru/pool/ConnectionPool"
 import type { ShouldEvict } from "@hotaru/pool/Eviction"
-import type * as PoolConfig from "@hotaru/pool/PoolConfig"
+import * as Options from "@hotaru/pool/Options"
+import * as PoolConfig from "@hotaru/pool/PoolConfig"
 import { InvalidPoolConfig } from "@hotaru/pool/PoolError"
 import * as SharedLayer from "@hotaru/pool/SharedLayer"
 import * as Clock from "effect/Clock"
@@ -56,18 +57,23 @@ export interface NodeConnectionPoolOptions extends Partial<PoolConfig.PoolConfig
 export const layer = (options?: NodeConnectionPoolOptions): Layer.Layer<ConnectionPool.ConnectionPool> =>
   options === undefined ? usual : withOptions(options)
 
-const withOptions = ({
-  connector,
-  evictDepartedAddresses,
-  ...pool
-}: NodeConnectionPoolOptions): Layer.Layer<ConnectionPool.ConnectionPool> =>
-  SharedLayer.by(dependencies, () =>
-    Layer.provide(
-      // Options that make no sense fail the layer's build, not the call that makes the layer.
-      Layer.suspend(() => ConnectionPool.layer({ ...pool, ...departures(evictDepartedAddresses, pool.shouldEvict) })),
+// Options that make no sense fail the layer's build, not the call that makes the layer.
+const withOptions = (options: NodeConnectionPoolOptions): Layer.Layer<ConnectionPool.ConnectionPool> =>
+  SharedLayer.by(dependencies, () => {
+    Options.check(options, known)
+    const { connector, evictDepartedAddresses, ...pool } = options
+    return Layer.provide(
+      ConnectionPool.layer({ ...pool, ...departures(evictDepartedAddresses, pool.shouldEvict) }),
       NodeConnector.layer(connector)
     )
-  )
+  })
+
+/** A connector that did not arrive would open what its policy and its roots keep closed. */
+const known: Options.Known = {
+  at: "",
+  names: [...Object.keys(PoolConfig.defaults), "evictDepartedAddresses", "connector"],
+  guards: ["connector"]
+}
 
 /** What a pool on Node's sockets takes from where it is built. */
 const dependencies = [EgressPolicy, Resolver, Clock.Clock, Random.Random]
@@ -100,7 +106,7 @@ export const layerConfig = (
   wrapped: Config.Config.Wrap<NodeConnectionPoolOptions>
 ): Layer.Layer<ConnectionPool.ConnectionPool, ConfigError.ConfigError> =>
   SharedLayer.by([...dependencies, ConfigProvider.ConfigProvider], () =>
-    Layer.unwrapEffect(Effect.map(unwrap(wrapped), layer))
+    Layer.unwrapEffect(Effect.map(unwrap(wrapped, known), layer))
   )
 
 /**

@@ -7,6 +7,8 @@ import type { HttpClient } from "@effect/platform/HttpClient"
 import type { HttpSafety } from "@hotaru/client/HttpSafety"
 import * as PooledHttpClient from "@hotaru/client/PooledHttpClient"
 import type { ConnectionPool } from "@hotaru/pool/ConnectionPool"
+import * as Options from "@hotaru/pool/Options"
+import * as PoolConfig from "@hotaru/pool/PoolConfig"
 import * as SharedLayer from "@hotaru/pool/SharedLayer"
 import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
@@ -63,8 +65,18 @@ export interface NodePooledHttpClientOptions extends NodeConnectionPool.NodeConn
 export const layer = (options?: NodePooledHttpClientOptions): Layer.Layer<HttpClient | ConnectionPool> =>
   options === undefined ? usual : withOptions(options)
 
-const withOptions = ({ safety, ...pool }: NodePooledHttpClientOptions): Layer.Layer<HttpClient | ConnectionPool> =>
-  clientOn(() => Layer.provideMerge(PooledHttpClient.layerWith({ safety }), NodeConnectionPool.layer(pool)))
+const withOptions = (options: NodePooledHttpClientOptions): Layer.Layer<HttpClient | ConnectionPool> =>
+  clientOn(() => {
+    Options.check(options, known)
+    const { safety, ...pool } = options
+    return Layer.provideMerge(PooledHttpClient.layerWith({ safety }), NodeConnectionPool.layer(pool))
+  })
+
+const known: Options.Known = {
+  at: "",
+  names: [...Object.keys(PoolConfig.defaults), "evictDepartedAddresses", "connector", "safety"],
+  guards: ["connector"]
+}
 
 /** What its pool takes from where it is built is part of what the client is. */
 const clientOn = <E>(make: () => Layer.Layer<HttpClient | ConnectionPool, E>) =>
@@ -83,7 +95,7 @@ const usual: Layer.Layer<HttpClient | ConnectionPool> = clientOn(() =>
 export const layerConfig = (
   wrapped: Config.Config.Wrap<NodePooledHttpClientOptions>
 ): Layer.Layer<HttpClient | ConnectionPool, ConfigError.ConfigError> =>
-  clientOn(() => Layer.unwrapEffect(Effect.map(unwrap(wrapped), layer)))
+  clientOn(() => Layer.unwrapEffect(Effect.map(unwrap(wrapped, known), layer)))
 
 /**
  * The client on the pool of `PoolLive`, whose options come from `HOTARU_POOL_*`; see `PoolConfig.config`.

@@ -7,6 +7,7 @@ import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
 import * as Inspectable from "effect/Inspectable"
+import * as Options from "./Options.js"
 import { InvalidUrl } from "./PoolError.js"
 
 /**
@@ -86,6 +87,8 @@ export interface ConnectionKeyParts {
   readonly tls?: TlsIdentity | undefined
   readonly proxy?: ProxyIdentity | undefined
 }
+
+const partNames = ["host", "port", "useTls", "socketPath", "localAddress", "tls", "proxy"]
 
 class ConnectionKeyImpl extends Inspectable.Class implements ConnectionKey {
   readonly [TypeId]: TypeId = TypeId
@@ -171,6 +174,7 @@ export const isConnectionKey = (u: unknown): u is ConnectionKey => typeof u === 
  * @category constructors
  */
 export const make = (parts: ConnectionKeyParts): ConnectionKey => {
+  Options.check(parts, { at: "", names: partNames })
   if (!Number.isInteger(parts.port) || parts.port < 1 || parts.port > 65535) {
     throw new InvalidUrl({
       url: withoutUserInfo(`${parts.host}:${parts.port}`),

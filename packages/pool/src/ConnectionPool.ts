@@ -22,7 +22,9 @@ import { Connector } from "./Connector.js"
 import type { Deadlines } from "./Deadlines.js"
 import * as internal from "./internal/make.js"
 import * as Settings from "./internal/settings.js"
+import { warnOfUnknown } from "./internal/unknownVariables.js"
 import type { Lease, LeaseRequest, LeaseRequestOptions, PendingLease, Settlement } from "./Lease.js"
+import * as Options from "./Options.js"
 import * as PoolConfig from "./PoolConfig.js"
 import type { AcquireError, PendingLimitReached } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"
@@ -148,14 +150,15 @@ export const layer = (options?: Partial<PoolConfig.PoolConfig>): Layer.Layer<Con
 const dependencies = [Connector, Clock.Clock, Random.Random]
 
 /**
- * The pool's layer with its options read from `HOTARU_POOL_*`; see `PoolConfig.config`.
+ * The pool's layer with its options read from `HOTARU_POOL_*`; see `PoolConfig.config`. A variable of that prefix which
+ * names no option is logged as a warning, with the name that was probably meant.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layerFromEnv: Layer.Layer<ConnectionPool, ConfigError, Connector> = SharedLayer.by(
   [...dependencies, ConfigProvider.ConfigProvider],
-  () => Layer.scoped(ConnectionPool, Effect.flatMap(PoolConfig.config, make))
+  () => Layer.scoped(ConnectionPool, Effect.flatMap(Effect.zipLeft(PoolConfig.config, warnOfUnknown), make))
 )
 
 /**
@@ -167,6 +170,10 @@ export const layerFromEnv: Layer.Layer<ConnectionPool, ConfigError, Connector> =
 export const layerConfig = (
   wrapped: Config.Config.Wrap<Partial<PoolConfig.PoolConfig>>
 ): Layer.Layer<ConnectionPool, ConfigError, Connector> =>
-  SharedLayer.by([...dependencies, ConfigProvider.ConfigProvider], () =>
-    Layer.scoped(ConnectionPool, Effect.flatMap(Config.unwrap(Settings.dropUndefined(wrapped)), make))
-  )
+  SharedLayer.by([...dependencies, ConfigProvider.ConfigProvider], () => {
+    Options.check(wrapped, { at: "", names: Settings.optionNames })
+    const given = Settings.dropUndefined(wrapped)
+    // Effect's own way to unwrap stumbles over a record without fields.
+    const config = Object.keys(given).length === 0 ? Config.succeed({}) : Config.unwrap(given)
+    return Layer.scoped(ConnectionPool, Effect.flatMap(config, make))
+  })

@@ -232,8 +232,11 @@ export class InvalidPoolConfig extends Data.TaggedError("InvalidPoolConfig")<{
   readonly field: string
   readonly value: unknown
   readonly expected: string
+  /** Whether there is no option of that name; `expected` says then which name was probably meant. */
+  readonly unknown?: boolean | undefined
 }> {
   override get message(): string {
+    if (this.unknown === true) return `Invalid pool configuration: unknown option ${this.field}; ${this.expected}`
     return `Invalid pool configuration: ${this.field} must be ${this.expected}, not ${String(this.value)}`
   }
 }

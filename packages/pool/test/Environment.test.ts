@@ -34,6 +34,15 @@ describe("HOTARU_POOL_*", () => {
     })
   )
 
+  it.effect("that are wrong are named once each, with value and form", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        yield* complaint({ HOTARU_POOL_IDLE_TIMEOUT: "soon", HOTARU_POOL_MAX_CONNECTIONS: "-3" }),
+        '(Invalid data at HOTARU_POOL_IDLE_TIMEOUT: "expected a duration such as "90 seconds" or "250 millis", or "off", not "soon"") and (Invalid data at HOTARU_POOL_MAX_CONNECTIONS: "expected a whole number of at least 1, or "off", not "-3"")'
+      )
+    })
+  )
+
   const variables: ReadonlyArray<readonly [string, string, keyof PoolConfig.PoolConfig, unknown]> = [
     ["HOTARU_POOL_MAX_IDLE_PER_HOST", "7", "maxIdlePerHost", 7],
     ["HOTARU_POOL_MAX_LIFETIME", "2 minutes", "maxLifetime", 120_000],

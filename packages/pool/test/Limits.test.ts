@@ -451,8 +451,8 @@ describe("Options that make no sense", () => {
     [{ drainTimeout: -5 }, "drainTimeout must be a duration, not -5"],
     [{ drainTimeout: "-5 seconds" }, "drainTimeout must be a duration, not -5 seconds"],
     [{ drainTimeout: NaN }, "drainTimeout must be a duration, not NaN"],
-    [{ maxIdelPerHost: 3 }, "maxIdelPerHost must be one of maxIdlePerHost, "],
-    [{ toString: 3 }, "toString must be one of maxIdlePerHost, "],
+    [{ maxIdelPerHost: 3 }, "unknown option maxIdelPerHost; did you mean maxIdlePerHost?"],
+    [{ toString: 3 }, "unknown option toString; the options are maxIdlePerHost, "],
     [{ perHost: 3 }, "perHost must be a function of the key, not 3"]
   ]
   for (const [options, message] of bad) {

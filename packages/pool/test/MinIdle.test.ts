@@ -57,6 +57,7 @@ describe("minIdlePerHost", () => {
   it.effect("so are those that were cleared, evicted, drained or had idled for too long", () =>
     onOpenNetwork({ minIdlePerHost: 2, idleTimeout: "1 minute" }, function* ({ network, pool, story }) {
       give(yield* pool.lease(a))
+      yield* story.settle
       const idle = Effect.map(pool.stats, (stats) => stats.pooledConnections)
       for (const end of [
         pool.clear,

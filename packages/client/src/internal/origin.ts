@@ -6,6 +6,7 @@
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as UrlParams from "@effect/platform/UrlParams"
 import * as ConnectionKey from "@hotaru/pool/ConnectionKey"
+import * as Options from "@hotaru/pool/Options"
 import type { PoolConfig } from "@hotaru/pool/PoolConfig"
 import { InvalidUrl } from "@hotaru/pool/PoolError"
 import type { Target } from "../Target.js"
@@ -93,7 +94,7 @@ export class Origins {
     const key = ConnectionKey.fromUrl(name)
     if (key._tag === "Left") return key.left
     const { host, port, useTls } = key.right
-    const full = target === undefined ? key.right : ConnectionKey.make({ host, port, useTls, ...target })
+    const full = target === undefined ? key.right : ConnectionKey.make({ host, port, useTls, ...partsOf(target) })
     const overrides = this.config.perHost(full)
     return {
       key: full,
@@ -103,6 +104,12 @@ export class Origins {
       maxRequestsPerConnection: overrides?.maxRequestsPerConnection ?? this.config.maxRequestsPerConnection
     }
   }
+}
+
+/** A target says nothing of host and port, whatever record it comes in. */
+const partsOf = (target: Target): Target => {
+  Options.check(target, { at: "target", names: ["tls", "socketPath", "localAddress"], guards: ["tls", "socketPath"] })
+  return target
 }
 
 /** A copy: a part of a string keeps the whole of it in memory, with whatever secrets its query had. */

@@ -6,6 +6,7 @@
 
 import * as Http1Limits from "@hotaru/http1/Http1Limits"
 import type { ResponseDecoder } from "@hotaru/http1/ResponseDecoder"
+import * as Options from "@hotaru/pool/Options"
 import { InvalidPoolConfig } from "@hotaru/pool/PoolError"
 import * as Duration from "effect/Duration"
 import type { HttpSafety } from "../HttpSafety.js"
@@ -91,6 +92,10 @@ export class Safety {
   private readonly cache = new WeakMap<HttpSafety, Limits>()
 
   constructor(limits: Partials) {
+    // A part of a record that has no list where it names one; the whole record of the defaults may be spread.
+    if (!Object.keys(defaults).every((name) => name in limits)) {
+      Options.check(limits, { at: "safety", names, guards: lists })
+    }
     validate(limits)
     this.layer = { ...defaults, ...defined(limits) }
     this.layerLimits = read(this.layer)
@@ -161,8 +166,12 @@ const durations = [
 ] as const
 const lists = ["allowedMethods", "allowedContentTypes"] as const
 
+/** Those that are unset by default have no place in the defaults. */
+const names = [...Object.keys(defaults), "acquireTimeout", "tcpKeepAlive"]
+
 /** Throws an `InvalidPoolConfig` naming the first value that makes no sense. */
 export const validate = (limits: Partials): void => {
+  Options.check(limits, { at: "safety", names })
   const refuse = (field: string, value: unknown, expected: string) => {
     throw new InvalidPoolConfig({ field: `safety.${field}`, value, expected })
   }

@@ -5,6 +5,7 @@
  */
 import * as Path from "node:path"
 import * as ConnectionKey from "@hotaru/pool/ConnectionKey"
+import * as Options from "@hotaru/pool/Options"
 import { InvalidPoolConfig } from "@hotaru/pool/PoolError"
 import type { Destination, EgressPolicyShape, Rule, Rules } from "../EgressPolicy.js"
 import { type AddressBytes, type Block, blockOf, bytesOf, contains, formatBlock, networkOf } from "./addressBlocks.js"
@@ -33,7 +34,9 @@ const allowed = { _tag: "Allowed" } as const
 const denied = (rule: string) => ({ _tag: "Denied", rule }) as const
 
 /** Throws an `InvalidPoolConfig`. */
-export const compile = ({ allow, deny = [], label = "rules" }: Rules): EgressPolicyShape => {
+export const compile = (rules: Rules): EgressPolicyShape => {
+  Options.check(rules, { at: "egress", names: ["allow", "deny", "label"], guards: ["allow", "deny"] })
+  const { allow, deny = [], label = "rules" } = rules
   const denying = deny.map((rule, i) => compileRule(rule, "deny", i))
   const allowing = allow?.map((rule, i) => compileRule(rule, "allow", i))
   return {
@@ -56,6 +59,9 @@ const look = (destination: Destination): Looked => {
 }
 
 const compileRule = (rule: Rule, side: Side, index: number): Compiled => {
+  const conditions = ["host", "port", "cidr", "socketPath"]
+  // A condition that did not arrive would make the rule match more than it says.
+  Options.check(rule, { at: `egress.${side}[${index}]`, names: [...conditions, "label"], guards: conditions })
   const at = (field: string) => `egress.${side}[${index}].${field}`
   const parts: Array<readonly [name: string, values: ReadonlyArray<string>, matches: Matches]> = []
   const add = <A>(

@@ -5,6 +5,7 @@
  */
 
 import * as Net from "node:net"
+import * as Options from "@hotaru/pool/Options"
 import { InvalidPoolConfig } from "@hotaru/pool/PoolError"
 import * as Duration from "effect/Duration"
 import type { EgressPolicyShape } from "../EgressPolicy.js"
@@ -22,8 +23,16 @@ export interface ConnectorSettings {
 
 const preferences: ReadonlyArray<FamilyPreference> = ["any", "prefer-ipv4", "prefer-ipv6", "ipv4", "ipv6"]
 
+/** What is guarded by what these options say must not be open because a value did not arrive. */
+export const known: Options.Known = {
+  at: "connector",
+  names: ["tls", "localAddress", "family", "noDelay", "keepAlive", "resolver", "egress"],
+  guards: ["resolver", "egress"]
+}
+
 /** Throws an `InvalidPoolConfig`. */
 export const settingsOf = (options: NodeConnectorOptions): ConnectorSettings => {
+  Options.check(options, known)
   const { family = "any", localAddress, noDelay = true } = options
   if (!preferences.includes(family)) throw refused("family", family, `one of ${preferences.join(", ")}`)
   if (typeof noDelay !== "boolean") throw refused("noDelay", noDelay, "true or false")

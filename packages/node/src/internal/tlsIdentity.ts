@@ -6,6 +6,7 @@ import { constants } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Tls from "node:tls"
 import * as ConnectionKey from "@hotaru/pool/ConnectionKey"
+import * as Options from "@hotaru/pool/Options"
 import { InvalidPoolConfig } from "@hotaru/pool/PoolError"
 import * as Inspectable from "effect/Inspectable"
 import * as Redacted from "effect/Redacted"
@@ -139,7 +140,31 @@ const usual = (): ReadonlyArray<string> => {
   }
 }
 
+export const known: Options.Known = {
+  at: "connector.tls",
+  names: [
+    "ca",
+    "extraCa",
+    "cert",
+    "key",
+    "pfx",
+    "passphrase",
+    "servername",
+    "rejectUnauthorized",
+    "checkServerIdentity",
+    "renegotiation",
+    "minVersion",
+    "maxVersion",
+    "ALPNProtocols",
+    "ciphers",
+    "label"
+  ],
+  // Without one of these, more is trusted than was meant.
+  guards: ["ca", "rejectUnauthorized", "minVersion", "ciphers"]
+}
+
 const check = (options: TlsOptions): void => {
+  Options.check(options, known)
   if (options.ca !== undefined && options.extraCa !== undefined)
     refuse("extraCa", "given", "left out where ca is given, which replaces all roots")
   if (options.pfx !== undefined && (options.cert !== undefined || options.key !== undefined)) {

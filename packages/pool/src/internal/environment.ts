@@ -9,9 +9,11 @@ import type { PoolConfig } from "../PoolConfig.js"
 
 const unlimited: ReadonlySet<string> = new Set(["off", "infinity", "unlimited"])
 
+export const prefix = "HOTARU_POOL_"
+
 /** `maxIdlePerHost` is read from `HOTARU_POOL_MAX_IDLE_PER_HOST`, as one segment: no provider's delimiter can split it. */
-const variableOf = (field: keyof PoolConfig): string =>
-  `HOTARU_POOL_${field.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+export const variableOf = (field: keyof PoolConfig): string =>
+  `${prefix}${field.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
 
 /**
  * A field that is absent keeps its default; one that is present and wrong fails, naming the variable, its value and the
@@ -23,12 +25,12 @@ const field = <A>(
   expected: string,
   parse: (text: string) => A | undefined
 ): Config.Config<A> => {
-  const variable = variableOf(name)
-  return Config.string(variable).pipe(
+  return Config.string(variableOf(name)).pipe(
+    // The path is put in front of what fails here.
     Config.mapOrFail((text) => {
       const parsed = parse(text.trim())
       return parsed === undefined
-        ? Either.left(ConfigError.InvalidData([variable], `expected ${expected}, not ${JSON.stringify(text)}`))
+        ? Either.left(ConfigError.InvalidData([], `expected ${expected}, not ${JSON.stringify(text)}`))
         : Either.right(parsed)
     }),
     Config.withDefault(fallback),

@@ -4,6 +4,7 @@
 import * as Duration from "effect/Duration"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import type { ShouldEvict } from "../Eviction.js"
+import * as Options from "../Options.js"
 import { defaults, type HostOverrides, type PoolConfig } from "../PoolConfig.js"
 import { InvalidPoolConfig } from "../PoolError.js"
 
@@ -39,12 +40,38 @@ export interface PoolSettings {
 /** Fills in the defaults; an explicit `undefined` is a field not given. */
 export const complete = (options: Partial<PoolConfig> | undefined): PoolConfig => {
   if (options === undefined) return defaults
-  const given = dropUndefined(options)
-  for (const [field, value] of Object.entries(given)) {
-    if (!Object.hasOwn(defaults, field))
-      throw new InvalidPoolConfig({ field, value, expected: `one of ${Object.keys(defaults).join(", ")}` })
-  }
-  return { ...defaults, ...given }
+  Options.check(options, { at: "", names: optionNames })
+  const complete = { ...defaults, ...dropUndefined(options) }
+  const { perHost } = complete
+  return perHost === defaults.perHost || typeof perHost !== "function"
+    ? complete
+    : { ...complete, perHost: (key) => checked(perHost(key)) }
+}
+
+export const optionNames: ReadonlyArray<string> = Object.keys(defaults)
+
+/** What may differ from host to host. */
+const overridable = [
+  "maxIdlePerHost",
+  "maxLifetime",
+  "lifetimeJitter",
+  "idleTimeout",
+  "connectionTimeout",
+  "enablePooling",
+  "idleOrder",
+  "maxConnectionsPerHost",
+  "maxPendingPerHost",
+  "acquireTimeout",
+  "maxRequestsPerConnection",
+  "maxConnectingPerHost",
+  "retryBudgetPerHost",
+  "minIdlePerHost",
+  "leakThreshold"
+] as const satisfies ReadonlyArray<keyof HostOverrides>
+
+const checked = (overrides: HostOverrides | undefined): HostOverrides | undefined => {
+  if (overrides !== undefined) Options.check(overrides, { at: "perHost", names: overridable })
+  return overrides
 }
 
 /** Throws `InvalidPoolConfig` naming the first field that makes no sense. */
