@@ -5,7 +5,7 @@
  */
 import type { Connection } from "@hotaru/pool/Connection"
 import type { ConnectionKey, TlsIdentity } from "@hotaru/pool/ConnectionKey"
-import { Connector, type ConnectorShape } from "@hotaru/pool/Connector"
+import { Connector, type ConnectorShape, CurrentDial } from "@hotaru/pool/Connector"
 import type { ConnectError, EgressDenied } from "@hotaru/pool/PoolError"
 import * as SharedLayer from "@hotaru/pool/SharedLayer"
 import type * as Duration from "effect/Duration"
@@ -18,9 +18,8 @@ import { refused } from "./internal/dialErrors.js"
 import { guarding } from "./internal/egressGuard.js"
 import { Failures } from "./internal/failures.js"
 import { inForce } from "./internal/guards.js"
-import { Lookups } from "./internal/lookups.js"
 import { onTimer } from "./internal/race.js"
-import { starter } from "./internal/resolving.js"
+import { lookupsOf } from "./internal/resolving.js"
 import { settingsOf } from "./internal/settings.js"
 import { share } from "./internal/sharedLookups.js"
 import { isNodeTlsIdentity, type NodeTlsIdentity } from "./internal/tlsIdentity.js"
@@ -73,9 +72,8 @@ export interface NodeConnectorOptions {
 export const make = (options: NodeConnectorOptions = {}): Effect.Effect<ConnectorShape, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { identity, ...settings } = yield* Effect.sync(() => settingsOf(options))
-    const start = yield* starter(options.resolver ?? (yield* Resolver))
+    const lookups = yield* lookupsOf(options.resolver ?? (yield* Resolver))
     const now = () => performance.now()
-    const lookups = new Lookups(start, now)
     const policy = inForce(options.egress, yield* EgressPolicy)
     const guard = policy === unrestricted ? undefined : yield* guarding(policy)
     const dialler: Dialler = { ...settings, lookups, failures: new Failures(now), later: onTimer, guard }
@@ -122,14 +120,17 @@ const dial = (
   identity: NodeTlsIdentity | undefined
 ): Effect.Effect<Connection, ConnectError | EgressDenied, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.suspend(() => {
+    Effect.flatMap(CurrentDial, (given) => {
       let current: Dial | undefined
       const opened = Effect.async<Connection, ConnectError | EgressDenied>((resume) => {
-        current = new Dial(dialler, key, identity, {
+        const begun = new Dial(dialler, key, identity, {
+          timeout: given.timeout,
           onOpened: (connection) => resume(Effect.succeed(connection)),
           onFailed: (error) => resume(Effect.fail(error))
         })
-        current.start()
+        current = begun
+        given.tell(() => begun.place())
+        begun.start()
       })
       return Effect.matchCauseEffect(restore(opened), {
         onFailure: (cause) => {

@@ -43,12 +43,21 @@ export interface ResolverShape {
   /**
    * All addresses of a host, best first, as IP literals without brackets. The host is a name as it stands in the URL (a
    * trailing dot included) or an IP literal.
+   *
+   * A look-up is interrupted when the last dial that waits for it leaves, or when it has taken `connectionTimeout`. At
+   * most 64 of a pool's run side by side.
    */
   readonly lookup: (host: string) => Effect.Effect<ReadonlyArray<string>, ResolveError>
 }
 
 /**
- * The operating system's resolver: all addresses, in its order.
+ * The operating system's resolver: all addresses, in the order that Node.js is told (`dns.setDefaultResultOrder`,
+ * `--dns-result-order`), which is the operating system's unless told otherwise.
+ *
+ * Its look-ups run on threads that files and crypto use too, and no interruption ends them. A pool therefore runs three
+ * at once: one less than there are threads (`UV_THREADPOOL_SIZE`), and at least one. A look-up of this resolver that has
+ * hung for `connectionTimeout` still counts. All this is true of this very value; a resolver that asks it on its way is an
+ * effect like any other.
  *
  * @since 0.1.0
  * @category constructors
@@ -57,7 +66,8 @@ export const system: ResolverShape = {
   lookup: (host) =>
     Effect.async((resume) => {
       // A look-up under way cannot be cancelled.
-      Dns.lookup(host, { all: true, order: "verbatim" }, (error, addresses) => {
+      // No order of ours: the program has one for all that it looks up, and Node.js reads it here.
+      Dns.lookup(host, { all: true }, (error, addresses) => {
         if (error === null) return resume(Effect.succeed(addresses.map(({ address }) => address)))
         resume(Effect.fail(new ResolveError({ host, code: error.code, cause: error })))
       })

@@ -253,12 +253,13 @@ describe("connectionTimeout", () => {
     })
   )
 
-  it.scoped("bounds a look-up that hangs, which stays counted: a host has two at most", () => {
+  it.scoped("bounds a look-up that hangs, which is interrupted: the next request begins another", () => {
     let asked = 0
+    let interrupted = 0
     const resolver: Resolver.ResolverShape = {
       lookup: () => {
         asked++
-        return Effect.never
+        return Effect.onInterrupt(Effect.never, () => Effect.sync(() => void interrupted++))
       }
     }
     return Effect.gen(function* () {
@@ -269,7 +270,7 @@ describe("connectionTimeout", () => {
         yield* TestClock.adjust("4 seconds")
         assert.strictEqual((yield* Effect.flip(Fiber.join(request)))._tag, "ConnectTimeout")
       }
-      assert.strictEqual(asked, 2)
+      assert.deepStrictEqual({ asked, interrupted }, { asked: 4, interrupted: 4 })
     }).pipe(Effect.provide(NodeConnectionPool.layer({ connectionTimeout: "4 seconds", connector: { resolver } })))
   })
 })

@@ -8,7 +8,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Connection } from "./Connection.js"
 import type { ConnectionKey } from "./ConnectionKey.js"
-import type { ConnectError, EgressDenied } from "./PoolError.js"
+import type { ConnectError, ConnectPhase, EgressDenied } from "./PoolError.js"
 
 /**
  * What a connector does.
@@ -20,7 +20,7 @@ export interface ConnectorShape {
   /**
    * Opens a connection to what the key names. The scope owns it: when the scope closes, the connection is destroyed;
    * when the effect is interrupted, nothing stays open. The pool bounds the whole by `connectionTimeout`, so
-   * implementations need no timeout of their own.
+   * implementations need no timeout of their own; {@link CurrentDial} tells them how long it is.
    */
   readonly connect: (key: ConnectionKey) => Effect.Effect<Connection, ConnectError | EgressDenied, Scope.Scope>
 }
@@ -32,3 +32,38 @@ export interface ConnectorShape {
  * @category tags
  */
 export class Connector extends Context.Tag("@hotaru/pool/Connector")<Connector, ConnectorShape>() {}
+
+/**
+ * How far a dial has come.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface DialPlace {
+  readonly phase: ConnectPhase
+  /** What the dial waits for, in words and without the host. */
+  readonly detail: string
+}
+
+/**
+ * What a connector may know of the dial that it makes, and what it may say of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CurrentDialShape {
+  /** Milliseconds that the dial may take; then it is interrupted. */
+  readonly timeout: number
+  /** Says where the dial is, should its time pass: `ConnectTimeout` says it. It is asked at most once. */
+  readonly tell: (place: () => DialPlace) => void
+}
+
+/**
+ * The dial that a connector is asked for. Without a pool a dial has no time limit.
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export class CurrentDial extends Context.Reference<CurrentDial>()("@hotaru/pool/CurrentDial", {
+  defaultValue: (): CurrentDialShape => ({ timeout: Infinity, tell: () => {} })
+}) {}

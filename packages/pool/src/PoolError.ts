@@ -106,9 +106,15 @@ export class ConnectTimeout extends Data.TaggedError("ConnectTimeout")<{
   readonly key: ConnectionKey
   /** Milliseconds allowed. */
   readonly timeout: number
+  /** What the time passed with, where the connector says so. */
+  readonly phase?: ConnectPhase | undefined
+  /** What the dial was waiting for, without the host. */
+  readonly detail?: string | undefined
 }> {
   override get message(): string {
-    return `Could not connect to ${this.key} within ${this.timeout} ms (connectionTimeout)`
+    const phase = this.phase === undefined ? "" : ` (${this.phase})`
+    const detail = this.detail === undefined ? "" : `: ${this.detail}`
+    return `Could not connect to ${this.key} within ${this.timeout} ms (connectionTimeout)${phase}${detail}`
   }
 }
 

@@ -8,6 +8,7 @@ import * as Net from "node:net"
 import * as Tls from "node:tls"
 import type { ConnectionFacts, DialTimings } from "@hotaru/pool/Connection"
 import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
+import type { DialPlace } from "@hotaru/pool/Connector"
 import type { EgressDenial } from "@hotaru/pool/PoolError"
 import type { Destination } from "../EgressPolicy.js"
 import type { AttemptFailure } from "./dialErrors.js"
@@ -96,6 +97,16 @@ export class Attempt {
   /** Whether it was dialled, and nothing has come of it yet. */
   get isSilent(): boolean {
     return this.startedAt !== undefined && this.connectedAt === undefined
+  }
+
+  /** What it waits for. */
+  place(): DialPlace {
+    const { address, egress } = this.target
+    if (this.startedAt === undefined)
+      return { phase: "tcp", detail: `the egress policy "${egress?.guard.label}" has not judged ${address}` }
+    return this.connectedAt === undefined
+      ? { phase: "tcp", detail: `${address} has not answered` }
+      : { phase: "tls", detail: `${address} accepted the connection and has not finished the TLS handshake` }
   }
 
   /** What is judged here is the very literal that is handed to Node in this call, or once the verdict is there. */

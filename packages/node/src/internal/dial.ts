@@ -7,6 +7,7 @@
 
 import * as Net from "node:net"
 import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
+import type { DialPlace } from "@hotaru/pool/Connector"
 import type { ConnectError, EgressDenial, EgressDenied } from "@hotaru/pool/PoolError"
 import * as Cause from "effect/Cause"
 import { type Address, type FamilyPreference, inDialOrder } from "./addresses.js"
@@ -47,6 +48,8 @@ export interface Dialler {
 }
 
 export interface DialOwner {
+  /** How long the whole may take, which the owner sees to. Milliseconds. */
+  readonly timeout?: number
   onOpened(connection: SocketConnection): void
   onFailed(error: ConnectError | EgressDenied): void
 }
@@ -70,9 +73,15 @@ export class Dial {
     // Node takes an empty path for none, and would dial localhost.
     if (socketPath === "") return this.fail(refused(this.key, "tcp", "the path of its unix socket is empty", true))
     if (socketPath !== undefined) return this.run([this.target(socketPath, undefined)])
-    const stop = this.dialler.lookups.get(host, (answer, rotation) => this.onAnswer(answer, rotation))
+    const { timeout } = this.owner
+    const stop = this.dialler.lookups.get(host, (answer, rotation) => this.onAnswer(answer, rotation), timeout)
     // An answer at hand has come within the call.
     if (this.race === undefined && !this.over) this.stopWaiting = stop
+  }
+
+  /** Where it is, for the message if its time passes. */
+  place(): DialPlace {
+    return this.race?.place() ?? { phase: "dns", detail: this.dialler.lookups.waitingFor(this.key.host) }
   }
 
   /** Closes whatever is open, synchronously; also a connection that was opened and not taken over. */

@@ -43,7 +43,7 @@ const words: { readonly [code: string]: string } = {
 }
 
 /** Other failed addresses that a message shows: whoever answers for a name says how many it has. */
-const mostShown = 3
+export const mostShown = 3
 
 /** How an attempt to dial one address failed. */
 export interface AttemptFailure {
@@ -95,7 +95,8 @@ const refusals = new Set([
 export const isRefusal = (cause: unknown): cause is Error =>
   isAlert(cause) && refusals.has(codeOf(cause)?.split("_ALERT_")[1] ?? "")
 
-const inWords = (cause: Error): string => {
+/** What happened to an attempt. */
+export const inWords = (cause: Error): string => {
   const code = codeOf(cause)
   const known = code === undefined ? undefined : words[code]
   // OpenSSL's message is a line of its source, with its end; its reason is what happened.

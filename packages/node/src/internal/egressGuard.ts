@@ -6,11 +6,10 @@
 import type { EgressDenial } from "@hotaru/pool/PoolError"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
-import * as FiberSet from "effect/FiberSet"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
 import { type Destination, deniedAddresses, type EgressPolicyShape, type Verdict } from "../EgressPolicy.js"
+import { forking, interruption } from "./forking.js"
 
 /** Told whether the destination is denied; undefined: it may be dialled. */
 type Told = (denial: EgressDenial | undefined) => void
@@ -25,7 +24,7 @@ const nothing = () => {}
 
 /** Effects run in fibers of the connector's own, with its context, and end with its scope. */
 export const guarding = (policy: EgressPolicyShape): Effect.Effect<EgressGuard, never, Scope.Scope> =>
-  Effect.map(FiberSet.makeRuntime<never, Verdict, never>(), (run) => {
+  Effect.map(forking, (run) => {
     const count = Metric.tagged(deniedAddresses, "policy", policy.label)
     const conclude = (destination: Destination, verdict: unknown, cause: unknown): EgressDenial | undefined => {
       const reached = isVerdict(verdict) ? verdict : undefined
@@ -62,7 +61,7 @@ export const guarding = (policy: EgressPolicyShape): Effect.Effect<EgressGuard, 
         })
         return () => {
           waiting = false
-          fiber.unsafeInterruptAsFork(FiberId.none)
+          interruption(fiber)()
         }
       }
     }

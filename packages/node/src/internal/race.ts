@@ -3,9 +3,10 @@
  *
  * @internal
  */
+import type { DialPlace } from "@hotaru/pool/Connector"
 import type { EgressDenial } from "@hotaru/pool/PoolError"
 import { Attempt, type Target } from "./attempt.js"
-import type { AttemptFailure } from "./dialErrors.js"
+import { type AttemptFailure, inWords, mostShown } from "./dialErrors.js"
 import type { SocketConnection } from "./socketConnection.js"
 
 /** An address has this long for a sign of life before the next one is tried beside it. Milliseconds. */
@@ -57,6 +58,16 @@ export class Race {
     this.cancel?.()
     for (const attempt of this.running) attempt.abort()
     this.running.clear()
+  }
+
+  /** What the attempts under way wait for; a failed one has said its own. */
+  place(): DialPlace {
+    const waits = [...this.running].map((attempt) => attempt.place())
+    const tls = waits.find(({ phase }) => phase === "tls")
+    const failed = this.failures.slice(0, 1).map(({ address, cause }) => `${address}: ${inWords(cause)}`)
+    const shown = waits.slice(0, mostShown).map(({ detail }) => detail)
+    const more = waits.length > shown.length ? [`${waits.length - shown.length} more do the same`] : []
+    return { phase: tls === undefined ? "tcp" : "tls", detail: [...shown, ...more, ...failed].join("; ") }
   }
 
   onProgress(): void {

@@ -8,8 +8,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import { Resolver, type ResolverShape } from "../Resolver.js"
-import { Lookups } from "./lookups.js"
-import { addressesOf } from "./resolving.js"
+import type { Lookups } from "./lookups.js"
+import { lookupsBy } from "./resolving.js"
 
 const ofConnectors = new WeakMap<ConnectorShape, Lookups>()
 const ofResolvers = new WeakMap<ResolverShape, OwnLookups>()
@@ -42,9 +42,6 @@ class OwnLookups {
   readonly lookups: Lookups
 
   constructor(resolver: ResolverShape) {
-    this.lookups = new Lookups(
-      (host, done) => void Runtime.runFork(this.runtime)(addressesOf(resolver, host)).addObserver(done),
-      () => performance.now()
-    )
+    this.lookups = lookupsBy(resolver, (effect) => Runtime.runFork(this.runtime)(effect))
   }
 }

@@ -5,9 +5,8 @@ import { Effect, type Scope } from "effect"
 import { Dial } from "../../src/internal/dial.js"
 import { guarding } from "../../src/internal/egressGuard.js"
 import { Failures } from "../../src/internal/failures.js"
-import { Lookups } from "../../src/internal/lookups.js"
 import type { Later } from "../../src/internal/race.js"
-import { starter } from "../../src/internal/resolving.js"
+import { lookupsOf } from "../../src/internal/resolving.js"
 import { settingsOf } from "../../src/internal/settings.js"
 
 /** Names and their addresses; every other name is unknown. IP literals are themselves. */
@@ -79,12 +78,12 @@ export const dialling = (
   now: () => number = () => performance.now()
 ): Effect.Effect<Connector.ConnectorShape, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const start = yield* starter(options.resolver)
+    const lookups = yield* lookupsOf(options.resolver, now)
     const guard = options.egress === undefined ? undefined : yield* guarding(options.egress)
     const { identity, ...settings } = settingsOf(options)
     const dialler = {
       ...settings,
-      lookups: new Lookups(start, now),
+      lookups,
       failures: new Failures(now),
       later,
       guard

@@ -11,7 +11,7 @@ import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import type { Connection } from "../Connection.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
-import type { ConnectorShape } from "../Connector.js"
+import { type ConnectorShape, CurrentDial, type CurrentDialShape, type DialPlace } from "../Connector.js"
 import type { Deadline, Deadlines } from "../Deadlines.js"
 import { ConnectError, ConnectTimeout, type DialError, type EgressDenied } from "../PoolError.js"
 import type { Dial } from "./model.js"
@@ -24,6 +24,17 @@ export interface DialOwner {
 interface Running {
   readonly fiber: Fiber.RuntimeFiber<void>
   readonly deadline: Deadline
+}
+
+/** What the connector says of a dial. */
+class Told implements CurrentDialShape {
+  place: (() => DialPlace) | undefined
+
+  constructor(readonly timeout: number) {}
+
+  readonly tell = (place: () => DialPlace): void => {
+    this.place = place
+  }
 }
 
 export class Dialler {
@@ -41,11 +52,15 @@ export class Dialler {
     // Given up between being decided on and being begun.
     if (dial.ended) return
     const { key, settings } = dial.host
-    const deadline = this.deadlines.set(settings.connectionTimeout, () => {
+    const timeout = settings.connectionTimeout
+    const told = new Told(timeout)
+    const deadline = this.deadlines.set(timeout, () => {
+      // Asked before the interruption takes it from where it is.
+      const place = told.place?.()
       this.stop(dial)
-      this.owner.failed(dial, new ConnectTimeout({ key, timeout: settings.connectionTimeout }))
+      this.owner.failed(dial, new ConnectTimeout({ key, timeout, phase: place?.phase, detail: place?.detail }))
     })
-    const fiber = Runtime.runFork(this.runtime)(this.dial(dial))
+    const fiber = Runtime.runFork(this.runtime)(this.dial(dial, told))
     // A dial may end within the call that starts it.
     if (dial.ended) deadline.clear()
     else this.running.set(dial, { fiber, deadline })
@@ -69,14 +84,18 @@ export class Dialler {
     return running
   }
 
-  private dial(dial: Dial): Effect.Effect<void> {
+  private dial(dial: Dial, told: CurrentDialShape): Effect.Effect<void> {
     const { key } = dial.host
     return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Scope.fork(this.connections, ExecutionStrategy.sequential), (scope) =>
         Effect.matchCauseEffect(
           restore(
             Scope.extend(
-              Effect.suspend(() => this.connector.connect(key)),
+              Effect.provideService(
+                Effect.suspend(() => this.connector.connect(key)),
+                CurrentDial,
+                told
+              ),
               scope
             )
           ),
