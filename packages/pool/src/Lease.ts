@@ -117,6 +117,8 @@ export interface Lease {
 export interface LeaseRequest {
   onLease(lease: Lease): void
   onRefused(error: AcquireError): void
+  /** What the lease is for, in a few words and without secrets: `GET /report`. Asked only if it is reported as leaked. */
+  describe?(): string
 }
 
 /**

@@ -84,9 +84,11 @@ export type PoolEvent = Data.TaggedEnum<{
     readonly key: ConnectionKey
     readonly connectionId: number
     readonly held: number
-    /** On whose behalf the lease was taken, if that is known. */
+    /** On whose behalf the lease was taken, if that is known; the spans around it are its parents. */
     readonly span: AnySpan | undefined
-    /** Where it was taken. */
+    /** What it was taken for, if its holder says so: `GET /report`. */
+    readonly purpose?: string
+    /** Where it was taken: the program's own frames, and where its spans were opened. */
     readonly stack: string | undefined
   }
   /** A connection reported as leaked came back after all. */

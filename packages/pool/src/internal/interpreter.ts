@@ -20,6 +20,7 @@ import { EventHub } from "./eventHub.js"
 import { HostMap } from "./hostMap.js"
 import { LeakWatch } from "./leakWatch.js"
 import { LeaseImpl, type LeaseOwner, PendingRequest, revocation } from "./lease.js"
+import * as Origins from "./leaseOrigins.js"
 import * as Leasing from "./leasing.js"
 import type { Command, Commands, Dial, Entry, PoolReason } from "./model.js"
 import { type HostRecord, PoolState } from "./model.js"
@@ -80,7 +81,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
     const timeout = options?.timeout ?? host.settings.acquireTimeout
     const dueAt = before?.dueAt ?? now + timeout
     const ticket = before?.ticket ?? this.state.nextTicket++
-    const stack = host.settings.leakThreshold === Infinity ? undefined : new Error("acquired here").stack
+    const stack = host.settings.leakThreshold === Infinity ? undefined : Origins.capture()
     const fresh = options?.fresh === true
     const pending = new PendingRequest(this, request, host, ticket, since, fresh, dueAt, stack, options?.span)
     if (fresh && this.state.takesRequests)

@@ -3,11 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
-import type { AnySpan } from "effect/Tracer"
 import type { Deadlines } from "../Deadlines.js"
 import * as PoolEvent from "../PoolEvent.js"
 import type { EventHub } from "./eventHub.js"
 import type { LeaseImpl } from "./lease.js"
+import * as Origins from "./leaseOrigins.js"
 
 export class LeakWatch {
   constructor(
@@ -42,16 +42,18 @@ export class LeakWatch {
     const at = this.deadlines.now()
     const held = at - lease.grantedAt
     const { connection, key } = lease
-    const { span, stack } = lease.request
-    this.events.publishIfObserved(() => PoolEvent.Leaked({ at, key, connectionId: connection.id, held, span, stack }))
-    const holder = span === undefined ? "" : `, taken in span ${nameOf(span)} of trace ${span.traceId}`
-    const message = `A connection to ${key} has been on lease for ${Math.round(held)} ms (leakThreshold)${holder}`
-    this.log(Effect.logWarning(message, stack ?? ""))
+    const { span } = lease.request
+    const stack = Origins.placeOf(lease.request.stack, span)
+    const purpose = lease.request.describe()
+    const base = { at, key, connectionId: connection.id, held, span, stack }
+    this.events.publishIfObserved(() => PoolEvent.Leaked(purpose === undefined ? base : { ...base, purpose }))
+    const what = purpose === undefined ? "" : ` by ${purpose}`
+    const holder = span === undefined ? "" : `, taken in span ${Origins.namesOf(span)} of trace ${span.traceId}`
+    const message = `A connection to ${key} has been on lease${what} for ${Math.round(held)} ms (leakThreshold)${holder}`
+    this.log(Effect.logWarning(message, stack))
   }
 
   private log(effect: Effect.Effect<void>): void {
     Runtime.runFork(this.runtime)(effect)
   }
 }
-
-const nameOf = (span: AnySpan): string => (span._tag === "Span" ? `"${span.name}" (${span.spanId})` : span.spanId)

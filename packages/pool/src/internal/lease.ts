@@ -41,6 +41,11 @@ export class PendingRequest extends Waiter implements PendingLease {
     super(request, host, ticket, since, fresh)
   }
 
+  /** What it is for, in its maker's words. */
+  describe(): string | undefined {
+    return this.request.describe?.()
+  }
+
   cancel(): boolean {
     return this.owner.cancel(this)
   }
