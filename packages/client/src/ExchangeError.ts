@@ -8,6 +8,9 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import { described } from "./internal/impostors.js"
+import { innermost } from "./internal/innermost.js"
+import { count, written } from "./internal/plural.js"
 import { type Breakage, notSentAgain, type Progress } from "./internal/progress.js"
 
 export {
@@ -95,7 +98,7 @@ export class RequestBodyFailed extends Data.TaggedError("RequestBodyFailed")<
   Progress & { readonly fault: "caller"; readonly cause: unknown }
 > {
   override get message(): string {
-    return `The request's body failed after ${this.bytesWritten} bytes were written`
+    return `The request's body failed: ${innermost(this.cause)} (${written(this.bytesWritten)})`
   }
 }
 
@@ -116,7 +119,7 @@ export class RequestBodyLength extends Data.TaggedError("RequestBodyLength")<
   }
 > {
   override get message(): string {
-    return `The request's body was announced with ${this.announced} bytes and gave ${this.given}`
+    return `The request's body was announced with ${count(this.announced, "byte")} and gave ${this.given}`
   }
 }
 
@@ -130,12 +133,24 @@ export class ConnectionBroken extends Data.TaggedError("ConnectionBroken")<
   Breakage & {
     /** What was being waited for. */
     readonly during: "head" | "body"
+    /** Milliseconds for which the connection had been idle when the request got it, where it was reused. */
+    readonly idle?: number | undefined
   }
 > {
   override get message(): string {
     const connection = this.reusedConnection ? "A reused connection" : "The connection"
     const started = this.responseStarted ? "after the answer had begun" : "without a byte of an answer"
-    return `${connection} broke ${started}, ${this.bytesWritten} bytes of the request written: ${this.detail}${notSentAgain(this.retryRefused)}`
+    return `${connection} broke ${started}, ${written(this.bytesWritten)}: ${this.detail}${this.stale}${notSentAgain(this.retryRefused)}`
+  }
+
+  /** What can be done about a server that closes connections which are about to be used. */
+  private get stale(): string {
+    if (this.responseStarted || this.idle === undefined || this.idle <= 0) return ""
+    const repeat = this.safeToRetry ? "" : ", or send an Idempotency-Key, with which it may be sent again"
+    return (
+      `; it had been idle for ${Math.round(this.idle)} ms, and the server's keep-alive is probably shorter: ` +
+      `set idleTimeout below that${repeat}`
+    )
   }
 }
 
@@ -147,9 +162,24 @@ export class ConnectionBroken extends Data.TaggedError("ConnectionBroken")<
  * @since 0.1.0
  * @category errors
  */
-export class ClosedBeforeUse extends Data.TaggedError("ClosedBeforeUse")<Breakage> {
+export class ClosedBeforeUse extends Data.TaggedError("ClosedBeforeUse")<
+  Breakage & {
+    /** Whether the connection was in TLS, whose handshake had succeeded then. */
+    readonly overTls?: boolean | undefined
+    /** Whether there was a client certificate to give. */
+    readonly clientCertificate?: boolean | undefined
+  }
+> {
   override get message(): string {
-    return `The peer accepted the connection and closed it before it had answered anything, ${this.bytesWritten} bytes of the request written: ${this.detail}${notSentAgain(this.retryRefused)}`
+    return `The peer accepted the connection and closed it before it had answered anything, ${written(this.bytesWritten)}: ${this.detail}; ${this.guess}${notSentAgain(this.retryRefused)}`
+  }
+
+  private get guess(): string {
+    if (this.overTls !== true)
+      return "perhaps it speaks TLS on this port (the URL has to begin with https then), or has no server behind it"
+    return this.clientCertificate === true
+      ? "the TLS handshake had succeeded on our side: perhaps the server does not take our client certificate"
+      : "the TLS handshake had succeeded on our side: perhaps the server demands a client certificate, and none was given, or it has no server behind it"
   }
 }
 
@@ -167,10 +197,16 @@ export class MalformedResponse extends Data.TaggedError("MalformedResponse")<
     readonly problem: string
     /** The section of the RFC that says so. */
     readonly section?: string | undefined
+    /**
+     * The first bytes that the peer sent on the connection, a character for a byte and at most 40, where they are no
+     * HTTP. Those of a reused connection are not shown: they may be a part of an answer to somebody else.
+     */
+    readonly sample?: string | undefined
   }
 > {
   override get message(): string {
-    return `Malformed response (${this.kind}): ${this.problem}${this.section === undefined ? "" : ` [${this.section}]`}`
+    const sample = this.sample === undefined ? "" : `; ${described(this.sample)}`
+    return `Malformed response (${this.kind}): ${this.problem}${this.section === undefined ? "" : ` [${this.section}]`}${sample}`
   }
 }
 
@@ -214,7 +250,19 @@ export class ExchangeTimeout extends Data.TaggedError("ExchangeTimeout")<
   }
 > {
   override get message(): string {
-    return `The exchange took longer than ${this.limit} = ${this.timeout} ms`
+    const connection = this.reusedConnection ? "a reused connection" : "a new connection"
+    const sent = this.bytesWritten === 0 ? written(0) : `${written(this.bytesWritten)}, on ${connection}`
+    return `${this.happened} ${this.limit} = ${this.timeout} ms: ${sent}; HttpSafety.withLimits({ ${this.limit} }) can raise it`
+  }
+
+  private get happened(): string {
+    if (this.limit === "requestTimeout")
+      return `${this.responseStarted ? "The answer had begun and was not complete" : "No answer had begun"} within`
+    if (this.limit === "headersTimeout")
+      return this.responseStarted ? "The answer's head had begun and was not complete within" : "No answer began within"
+    return this.responseStarted
+      ? "The answer's body had begun, and nothing more of it came within"
+      : "The peer took nothing more of the request's body within"
   }
 }
 

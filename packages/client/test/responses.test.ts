@@ -265,7 +265,10 @@ describe("a body", () => {
         assert.strictEqual(error.reason, "Decode")
         assert.instanceOf(error.cause, SyntaxError)
         // The parser's message quotes the body; an error's message may end up in a log.
-        assert.strictEqual(error.message, "Decode error (200 GET http://a.test/)")
+        assert.strictEqual(
+          error.message,
+          "The response's body came whole, but it is not JSON (no content-type) (200 GET http://a.test/)"
+        )
       })
     )
   )

@@ -113,6 +113,13 @@ export const parseContentLength = (value: string): number | undefined => {
 
 const isChunked = (value: string): boolean => value === "chunked" || value.toLowerCase() === "chunked"
 
+/** Characters of a length that a message shows: whoever sends it says how many it has. */
+const mostShown = 60
+
+/** A length is no secret, and where there are two the reader wants to know which; what is no length is cut short. */
+const shown = (value: string): string =>
+  JSON.stringify(value.length > mostShown ? `${value.slice(0, mostShown)}...` : value)
+
 const ambiguous =
   (problem: string) =>
   (_: FramingInput, section: string): Http1Error =>
@@ -134,7 +141,14 @@ export const rules: ReadonlyArray<FramingRule> = [
   {
     section: "RFC 9110 section 8.6",
     applies: (input) => input.contentLength !== undefined && parseContentLength(input.contentLength) === undefined,
-    verdict: ambiguous("The Content-Length is not one number that can be counted exactly")
+    verdict: ({ contentLength = "" }, section) =>
+      refusal(
+        "AmbiguousLength",
+        `The Content-Length is not one number that can be counted exactly: ${shown(contentLength)}`,
+        {
+          section
+        }
+      )
   },
   {
     section: "RFC 9112 section 6.3",

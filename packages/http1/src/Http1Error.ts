@@ -43,7 +43,7 @@ export type Http1ErrorKind =
 export interface Http1Error {
   readonly _tag: "Http1Error"
   readonly kind: Http1ErrorKind
-  /** A sentence. It quotes single bytes by their code and never a field's value. */
+  /** A sentence. It quotes single bytes by their code, and no field's value but a wrong `Content-Length`, cut short. */
   readonly problem: string
   /** Where the rule is written, as `"RFC 9112 section 6.3"`. */
   readonly section?: string

@@ -60,7 +60,7 @@ describe("trusted roots", () => {
     ["no bytes", () => new Uint8Array(), /bytes that are no certificate/],
     ["a key", () => certs.ca.key, /text without a certificate/],
     ["a certificate cut short", () => certs.ca.cert.slice(0, -40), /text without a certificate/],
-    ["one that cannot be read", () => junk, /1 certificates of which number 1/],
+    ["one that cannot be read", () => junk, /1 certificate, which cannot be read/],
     ["one of many that cannot be read", () => `${certs.ca.cert}\n${junk}`, /2 certificates of which number 2/],
     ["something else", () => 1 as never, /of type number/]
   ]

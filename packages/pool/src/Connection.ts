@@ -48,6 +48,8 @@ export interface TlsFacts {
   readonly resumed: boolean
   /** The protocol chosen by ALPN, if any. */
   readonly alpn?: string | undefined
+  /** Whether the connector had a client certificate to give, whether or not the peer asked for one. */
+  readonly clientCertificate?: boolean | undefined
 }
 
 /**

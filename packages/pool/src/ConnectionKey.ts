@@ -201,7 +201,7 @@ export const fromUrl = (url: string | URL): Either.Either<ConnectionKey, Invalid
   try {
     parsed = typeof url === "string" ? new URL(url) : url
   } catch {
-    return Either.left(new InvalidUrl({ url: withoutUserInfo(String(url)), problem: "it is not an absolute URL" }))
+    return Either.left(new InvalidUrl({ url: withoutUserInfo(String(url)), problem: problemOf(String(url)) }))
   }
   if (parsed.protocol !== "http:" && parsed.protocol !== "https:") {
     return Either.left(
@@ -234,6 +234,24 @@ export const format = (key: ConnectionKey): string => {
     key.proxy === undefined ? "" : `proxy: ${key.proxy.label}`
   ].filter((note) => note !== "")
   return `${key.useTls ? "https" : "http"}://${host}:${key.port}${notes.length === 0 ? "" : ` (${notes.join(", ")})`}`
+}
+
+/** What keeps a text from being a URL: often its port. */
+const problemOf = (url: string): string => {
+  const port = portOf(url)
+  // A port as it should be: something else is wrong.
+  if (port === undefined || (/^[0-9]+$/.test(port) && Number(port) <= 65535)) return "it is not an absolute URL"
+  const shown = JSON.stringify(port.length > 20 ? `${port.slice(0, 20)}...` : port)
+  return /^[0-9]+$/.test(port)
+    ? `its port, ${shown}, is out of range: ports are whole numbers from 1 to 65535`
+    : `its port, ${shown}, is no whole number from 1 to 65535`
+}
+
+/** What stands where a port stands, behind the host and what may be user info; undefined where there is nothing. */
+const portOf = (url: string): string | undefined => {
+  const authority = /^https?:[/\\]*([^/?#\\]*)/i.exec(withoutUserInfo(url))?.[1]
+  if (authority === undefined) return undefined
+  return /^(?:\[[^\]]*\]|[^:]+):([^:]+)$/.exec(authority)?.[1]
 }
 
 /** The index of the first C0 control or DEL, or -1. */

@@ -189,7 +189,8 @@ export class PendingLimitReached extends Data.TaggedError("PendingLimitReached")
   readonly numbers: PoolNumbers
 }> {
   override get message(): string {
-    return `${this.maxPending} requests are already waiting for a connection to ${this.key} (maxPendingPerHost): ${numbers(this.numbers)}`
+    const waiting = this.maxPending === 1 ? "1 request is already" : `${this.maxPending} requests are already`
+    return `${waiting} waiting for a connection to ${this.key} (maxPendingPerHost): ${numbers(this.numbers)}`
   }
 }
 

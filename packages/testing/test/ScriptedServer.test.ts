@@ -190,6 +190,26 @@ describe("ScriptedServer", () => {
     }).pipe(Effect.scoped, against(ScriptedServer.always([ScriptedServer.wait("2 seconds"), "b"])))
   )
 
+  it.effect(
+    "a handler that returns nothing is a broken test, which names the handler, the request and what to return",
+    () =>
+      Effect.gen(function* () {
+        const forgetsToReturn = () => undefined as never
+        const exit = yield* Effect.exit(
+          Effect.gen(function* () {
+            const { tell } = yield* dialled
+            yield* tell(get("/orders"))
+          }).pipe(Effect.scoped, against(ScriptedServer.make(forgetsToReturn)))
+        )
+        assert.isTrue(Exit.isFailure(exit))
+        assert.include(
+          Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "",
+          'the handler "forgetsToReturn" of a ScriptedServer returned nothing for GET /orders, request 1 on connection 1; it has ' +
+            'to return bytes, text, a step, or an array of them (Wire.ok("..."), ScriptedServer.hang)'
+        )
+      })
+  )
+
   it.effect("a reply that goes on behind its end is a broken test", () =>
     Effect.gen(function* () {
       const exit = yield* Effect.exit(

@@ -7,6 +7,7 @@
 import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
+import { count } from "./plural.js"
 
 /**
  * What is left of a response when nobody holds it any more. None of it may hold the response, and exchange and body do
@@ -27,7 +28,7 @@ const registry = new FinalizationRegistry<Remains>(({ connectionId, key, runtime
   remains.exchange.deref()?.abort("nobody holds its response any more")
   Runtime.runFork(runtime)(
     Effect.logDebug(
-      `A response of ${key} was dropped with its body unread after ${body.received} bytes; it held connection ${connectionId} ` +
+      `A response of ${key} was dropped with its body unread after ${count(body.received, "byte")}; it held connection ${connectionId} ` +
         "until the garbage collector found it. Read bodies to their end, or execute under HttpClient.withScope."
     )
   )

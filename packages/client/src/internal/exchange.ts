@@ -108,13 +108,20 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     this.fail(error._tag === "PoolClosed" ? (this.retriedAfter ?? error) : error)
   }
 
+  /** Without the query, which may hold secrets. */
+  describe(): string {
+    const { path, request } = this.plan.destination
+    const query = path.indexOf("?")
+    return `${request.method} ${query === -1 ? path : path.slice(0, query)}`
+  }
+
   // --- the receiver ---
 
   onBytes(bytes: Uint8Array): void {
     if (!this.holdsLease) return
     this.lease!.heard()
     if (this.stage === "Exchanging") this.reader!.onBytes(bytes)
-    else this.replace("UnexpectedBytes", Failures.unasked)
+    else this.replace("UnexpectedBytes", (progress) => Failures.unasked(progress, bytes))
   }
 
   onEnd(kind: EndKind): void {
@@ -241,7 +248,8 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
 
   private onInputEnded(reason: string, ending: Failures.Ending): void {
     if (this.stage === "Exchanging") this.reader!.onInputEnded(ending.kind, ending.detail, ending.cause)
-    else if (this.stage === "Resting") this.replace(reason, (progress) => Failures.neverUsed(progress, ending))
+    else if (this.stage === "Resting")
+      this.replace(reason, (progress) => Failures.neverUsed(progress, ending, this.lease!))
   }
 
   /**

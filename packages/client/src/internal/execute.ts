@@ -157,7 +157,8 @@ const ended = (
   exit: Exit.Exit<HttpClientResponse, HttpClientError>
 ): Executed => {
   if (span !== undefined) Spans.end(fiber, span, exit)
-  return exit
+  // `Effect.fail` notes the user's span on the error, and with it where in the program it was opened.
+  return exit._tag === "Failure" && exit.cause._tag === "Fail" ? Effect.fail(exit.cause.error) : exit
 }
 
 /** What the stream of a body runs with: everything that the caller has, inside the request's span. */

@@ -5,8 +5,11 @@
  */
 import type { Http1Error } from "@hotaru/http1/Http1Error"
 import type { EndKind } from "@hotaru/pool/Connection"
+import type { Lease } from "@hotaru/pool/Lease"
 import { ConnectError, LeaseRevoked, PoolClosed } from "@hotaru/pool/PoolError"
+import * as Duration from "effect/Duration"
 import * as ExchangeError from "../ExchangeError.js"
+import { sampleOf } from "./impostors.js"
 
 type Progress = ExchangeError.Progress
 type Refusal = ExchangeError.RetryRefusal | undefined
@@ -41,9 +44,14 @@ export const broken = (
   progress: Progress,
   during: "head" | "body",
   ending: Ending,
+  { idle, reused }: Lease,
   retryRefused?: Refusal
 ): ExchangeError.ConnectionBroken =>
-  new ExchangeError.ConnectionBroken({ ...breakage(progress, ending, retryRefused), during })
+  new ExchangeError.ConnectionBroken({
+    ...breakage(progress, ending, retryRefused),
+    during,
+    ...(reused ? { idle: Duration.toMillis(idle) } : {})
+  })
 
 /**
  * The same of a connection that had never answered anybody. A connector that knows better (a TLS peer that refuses our
@@ -52,29 +60,41 @@ export const broken = (
 export const neverUsed = (
   progress: Progress,
   ending: Ending,
+  lease: Lease,
   retryRefused?: Refusal
 ): ExchangeError.ConnectionBroken | ExchangeError.ClosedBeforeUse | ConnectError => {
   const { cause } = ending
   if (cause instanceof ConnectError) return cause
   if (cause instanceof LeaseRevoked || cause instanceof PoolClosed) {
-    return broken(progress, "head", ending, retryRefused)
+    return broken(progress, "head", ending, lease, retryRefused)
   }
-  return new ExchangeError.ClosedBeforeUse(breakage(progress, ending, retryRefused))
+  const { tls } = lease.connection.facts
+  return new ExchangeError.ClosedBeforeUse({
+    ...breakage(progress, ending, retryRefused),
+    overTls: tls !== undefined,
+    clientCertificate: tls?.clientCertificate
+  })
 }
 
 /** Bytes came on a new connection before a request was written. */
-export const unasked = (progress: Progress): ExchangeError.MalformedResponse =>
+export const unasked = (progress: Progress, bytes: Uint8Array): ExchangeError.MalformedResponse =>
   new ExchangeError.MalformedResponse({
     ...progress,
     fault: "peer",
     kind: "UnexpectedBytes",
     problem: "the peer sent bytes before it was sent a request",
-    section: "RFC 9112 section 9.2"
+    section: "RFC 9112 section 9.2",
+    sample: sampleOf(bytes)
   })
 
+/** Kinds that say that the peer speaks no HTTP at all. */
+const foreign: ReadonlySet<Http1Error["kind"]> = new Set(["MalformedStatusLine", "UnsupportedVersion"])
+
+/** @param sample how the input of the connection began, if this is its first answer. */
 export const malformed = (
   progress: Progress,
-  error: Http1Error
+  error: Http1Error,
+  sample: string | undefined
 ): ExchangeError.MalformedResponse | ExchangeError.LimitExceeded =>
   error.kind === "LimitExceeded" && error.limit !== undefined
     ? new ExchangeError.LimitExceeded({
@@ -89,7 +109,8 @@ export const malformed = (
         fault: "peer",
         kind: error.kind,
         problem: error.problem,
-        section: error.section
+        section: error.section,
+        ...(sample !== undefined && foreign.has(error.kind) ? { sample } : {})
       })
 
 export const tunnel = (progress: Progress): ExchangeError.MalformedResponse =>

@@ -13,6 +13,7 @@ import type * as ExchangeError from "../ExchangeError.js"
 import type { BodySource } from "./bodyContract.js"
 import * as Decoders from "./decoders.js"
 import * as Failures from "./failures.js"
+import { sampleOf, sampleSize } from "./impostors.js"
 import type { Failure, ReaderHost } from "./readerContract.js"
 import type { Plan } from "./requestHead.js"
 import { ResponseBody } from "./responseBody.js"
@@ -52,6 +53,8 @@ export class Reader implements BodySource {
   /** Whether an interim answer came before. */
   private interim = false
   private drained = 0
+  /** How the answer begins, of a connection's first, while its head is not complete. */
+  private sample: string | undefined = undefined
   private writeError: unknown = undefined
   private timer: Deadline | undefined = undefined
 
@@ -77,10 +80,18 @@ export class Reader implements BodySource {
     if (this.isProving()) return this.finish(Lease.Spent("LeftoverBytes"))
     this.started = true
     for (const event of this.decoder!.push(bytes)) {
+      if (event._tag === "Failed") this.remember(bytes)
       this.onEvent(event)
       if (this.isDone()) break
     }
     if (!this.isProving()) this.deliver()
+    if (this.state === "Head") this.remember(bytes)
+  }
+
+  /** How a connection's first answer begins, in whatever pieces it comes. */
+  private remember(bytes: Uint8Array): void {
+    if (this.lease.requestCount > 0 || (this.sample?.length ?? 0) >= sampleSize) return
+    this.sample = ((this.sample ?? "") + sampleOf(bytes)).slice(0, sampleSize)
   }
 
   onInputEnded(kind: EndKind, detail: string, cause: unknown): void {
@@ -217,15 +228,16 @@ export class Reader implements BodySource {
         if (this.body !== undefined) this.body.trailers = event.rawHeaders
         return
       case "Failed":
-        return this.host.fail(Failures.malformed(this.progress(), event.error))
+        return this.host.fail(Failures.malformed(this.progress(), event.error, this.interim ? undefined : this.sample))
     }
   }
 
   private onHead(head: Head): void {
     const { host, plan, sender } = this
     this.clearTimer()
+    this.sample = undefined
     if (head.framing._tag === "Tunnel") return host.fail(Failures.tunnel(this.progress()))
-    if (!this.interim && RetryRule.onGivenUp(host, plan, head)) return
+    if (!this.interim && RetryRule.onGivenUp(host, plan, head, this.lease)) return
     if (head.status === 417 && sender.awaitsContinue) return host.dropExpectation(Lease.Spent("ExpectationFailed"))
     // The peer has answered without the rest of the request. One that refuses it will not read it; another may, but
     // where its answer ends and the request does not, the next one would begin inside the old.

@@ -24,17 +24,19 @@ export interface Received {
 /** The input of the connection came to its end before the answer did. */
 export const onBroken = (host: ReaderHost, received: Received, lease: Lease.Lease, ending: Failures.Ending): void => {
   const progress = host.progress()
-  if (received.body !== undefined) return host.fail(Failures.broken(progress, "body", ending))
+  if (received.body !== undefined) return host.fail(Failures.broken(progress, "body", ending, lease))
   let refusal: ExchangeError.RetryRefusal | undefined
   if (!received.started && host.mayRetry && progress.safeToRetry) {
     refusal = host.refuseRetry(ending.detail)
     if (refusal === undefined) {
-      return host.retry(Failures.broken(progress, "head", ending), Lease.Broken("Stale"), ending.detail)
+      return host.retry(Failures.broken(progress, "head", ending, lease), Lease.Broken("Stale"), ending.detail)
     }
   }
   const neverUsed = !received.started && lease.requestCount === 0
   host.fail(
-    neverUsed ? Failures.neverUsed(progress, ending, refusal) : Failures.broken(progress, "head", ending, refusal)
+    neverUsed
+      ? Failures.neverUsed(progress, ending, lease, refusal)
+      : Failures.broken(progress, "head", ending, lease, refusal)
   )
 }
 
@@ -42,11 +44,11 @@ export const onBroken = (host: ReaderHost, received: Received, lease: Lease.Leas
  * A head has come, the first of an answer. Answers true if it says that the peer had given up waiting for a request
  * (RFC 9110 section 15.5.9): it crossed ours on the way, which is sent again.
  */
-export const onGivenUp = (host: ReaderHost, plan: Plan, head: Head): boolean => {
+export const onGivenUp = (host: ReaderHost, plan: Plan, head: Head, lease: Lease.Lease): boolean => {
   if (head.status !== 408 || !host.mayRetry || !plan.repeatable || !Rules.saysClose(head)) return false
   const detail = "the peer had given up waiting (408)"
   if (host.refuseRetry(detail) !== undefined) return false
-  const error = Failures.broken(host.progress(), "head", { kind: "fin", detail, cause: undefined })
+  const error = Failures.broken(host.progress(), "head", { kind: "fin", detail, cause: undefined }, lease)
   host.retry(error, Lease.Spent("RequestTimeout"), detail)
   return true
 }

@@ -13,6 +13,38 @@ import type { Failure } from "./readerContract.js"
 import type { SecretNames } from "./secretNames.js"
 
 /**
+ * The platform begins a message with the reason, which says what to do and not what happened: "Encode" stands for a
+ * certificate that has expired, too. Here what happened comes first.
+ */
+class PlainRequestError extends RequestError {
+  override get message(): string {
+    return `${this.description} (${this.methodAndUrl})`
+  }
+}
+
+class PlainResponseError extends ResponseError {
+  override get message(): string {
+    return `${this.description} (${this.response.status} ${this.methodAndUrl})`
+  }
+}
+
+// Node prints the class, and these are the platform's as far as a program can tell.
+for (const [made, base] of [
+  [PlainRequestError, RequestError],
+  [PlainResponseError, ResponseError]
+] as const)
+  Object.defineProperty(made, "name", { value: base.name })
+
+/**
+ * Errors are made where a socket calls, so their frames are ours and none the user's: without them the first lines that a
+ * log shows are the messages, and then the user's spans. A stack costs most of what an error costs, too.
+ */
+const bare = <E extends Error>(error: E): E => {
+  error.stack = `${error.name}: ${error.message}`
+  return error
+}
+
+/**
  * `Transport` is what `HttpClient.retryTransient` sends again, whatever the method; `Encode` it leaves alone, because
  * again cannot help. The request is one that can be printed: who logs an error logs what hangs on it.
  */
@@ -22,20 +54,30 @@ export const requestError = (
   secretNames: SecretNames
 ): RequestError => {
   const request = printable(sent, secretNames)
-  const make = () => new RequestError({ request, reason: reasonOf(cause), cause, description: cause.message })
-  // Refusals under overload must cost next to nothing.
-  return cause._tag === "PendingLimitReached" || cause._tag === "PoolClosed" ? cheaply(make) : make()
+  const reason = reasonOf(cause)
+  bare(cause)
+  return bare(cheaply(() => new PlainRequestError({ request, reason, cause, description: cause.message })))
 }
 
-export const responseError = (response: HttpClientResponse, cause: unknown): ResponseError =>
-  new ResponseError({
-    request: response.request,
-    response,
-    reason: "Decode",
-    cause,
-    // A parser's message may quote the body; ours quote nothing.
-    ...(cause instanceof Error && "_tag" in cause ? { description: cause.message } : {})
-  })
+export const responseError = (response: HttpClientResponse, cause: unknown): ResponseError => {
+  const ours = cause instanceof Error && "_tag" in cause
+  // A parser's message may quote the body; ours quote nothing.
+  const description = ours ? bare(cause).message : unreadable(response, cause)
+  return bare(
+    cheaply(() => new PlainResponseError({ request: response.request, response, reason: "Decode", cause, description }))
+  )
+}
+
+/** Characters of a peer's header that a message shows. */
+const mostShown = 100
+
+/** The body is not what it was read as; nothing happened to it on its way. */
+const unreadable = ({ headers }: HttpClientResponse, cause: unknown): string => {
+  const type = headers["content-type"]
+  const given = type === undefined ? "no content-type" : `content-type ${JSON.stringify(type.slice(0, mostShown))}`
+  const wanted = cause instanceof SyntaxError ? "JSON" : "of the kind that it was read as"
+  return `The response's body came whole, but it is not ${wanted} (${given})`
+}
 
 const reasonOf = (cause: Failure | InvalidUrl): RequestError["reason"] => {
   switch (cause._tag) {
@@ -81,6 +123,43 @@ const verificationCodes = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
 ])
 
-/** Whether a dial failed because the peer's certificate was not believed. */
-export const isVerification = (error: ConnectError): boolean =>
-  error.phase === "tls" && error.code !== undefined && verificationCodes.has(error.code)
+/**
+ * Alerts by which a peer's TLS refuses what we are set to offer it (RFC 8446 section 6.2): it would refuse the same again.
+ * OpenSSL's codes end with them.
+ */
+const refusedAlerts = new Set([
+  "ACCESS_DENIED",
+  "BAD_CERTIFICATE",
+  "CERTIFICATE_EXPIRED",
+  "CERTIFICATE_REQUIRED",
+  "CERTIFICATE_REVOKED",
+  "CERTIFICATE_UNKNOWN",
+  "HANDSHAKE_FAILURE",
+  "INAPPROPRIATE_FALLBACK",
+  "INSUFFICIENT_SECURITY",
+  "NO_APPLICATION_PROTOCOL",
+  "NO_CERTIFICATE",
+  "PROTOCOL_VERSION",
+  "UNKNOWN_CA",
+  "UNSUPPORTED_CERTIFICATE"
+])
+
+/** Our own side's reasons to refuse a handshake, and the one alert that OpenSSL names without the word. */
+const refusedCodes = new Set([
+  "ERR_SSL_NO_CIPHERS_AVAILABLE",
+  "ERR_SSL_NO_PROTOCOLS_AVAILABLE",
+  "ERR_SSL_TLSV1_UNRECOGNIZED_NAME",
+  "ERR_SSL_UNSUPPORTED_PROTOCOL",
+  "ERR_SSL_VERSION_TOO_LOW"
+])
+
+/**
+ * Whether a dial failed because one side's TLS refused the other's certificate, version or ciphers: dialling again cannot
+ * help.
+ */
+export const isVerification = ({ code, phase }: ConnectError): boolean =>
+  phase === "tls" &&
+  code !== undefined &&
+  (verificationCodes.has(code) ||
+    refusedCodes.has(code) ||
+    (code.startsWith("ERR_SSL_") && refusedAlerts.has(code.split("_ALERT_")[1] ?? "")))

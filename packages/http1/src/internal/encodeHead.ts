@@ -101,7 +101,9 @@ const lengthProblem = (value: string, framing: BodyFraming): string | undefined 
   if (length === undefined) return "The length is no number that can be counted exactly"
   if (framing._tag === "Chunked") return "A chunked body declares no length"
   const actual = framing._tag === "Length" ? framing.length : 0
-  return length === actual ? undefined : `The length is said to be ${length}, but the body has ${actual} bytes`
+  return length === actual
+    ? undefined
+    : `The length is said to be ${length}, but the body has ${actual} ${actual === 1 ? "byte" : "bytes"}`
 }
 
 /** A list of nothing but `close` and `keep-alive`. */

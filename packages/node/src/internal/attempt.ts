@@ -168,7 +168,8 @@ export class Attempt {
     const { tls } = this.target
     const phase = tls === undefined || this.connectedAt === undefined ? "tcp" : "tls"
     if (phase === "tls") tls?.identity.sessions.drop(tls.place)
-    this.owner.onFailed(this, { phase, address: this.target.address, cause })
+    const { address } = this.target
+    this.owner.onFailed(this, { phase, address, cause, presented: tls?.identity.presents ?? false })
   }
 
   private opened(socket: Net.Socket, tls: ConnectionFacts["tls"]): void {
@@ -238,7 +239,8 @@ export class Attempt {
         cipher: socket.getCipher().name,
         authorized: identity.verifies && socket.authorized,
         resumed,
-        alpn
+        alpn,
+        clientCertificate: identity.presents
       })
     })
     let tickets = 0

@@ -200,7 +200,7 @@ const alertsOf =
   (cause: unknown): unknown => {
     if (!isRefusal(cause)) return cause
     identity.sessions.drop(place)
-    return ofAttempts(key, [{ phase: "tls", address, cause }])
+    return ofAttempts(key, [{ phase: "tls", address, cause, presented: identity.presents }])
   }
 
 const placeOf = (address: string, port: number): string => `${address}|${port}`

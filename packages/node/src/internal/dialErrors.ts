@@ -6,6 +6,7 @@
 import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
 import { ConnectError, type ConnectPhase, type EgressDenial, EgressDenied } from "@hotaru/pool/PoolError"
 import type { ResolveError } from "../Resolver.js"
+import { alertOf, handshakeCutShort, tlsWords } from "./tlsWords.js"
 
 /** Codes of failures that are our own and say nothing about the peer. */
 const ours = new Set([
@@ -38,8 +39,7 @@ const words: { readonly [code: string]: string } = {
   DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is self-signed",
   SELF_SIGNED_CERT_IN_CHAIN: "the certificate's chain ends in an unknown self-signed root",
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the certificate's issuer is unknown",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the certificate's issuer is unknown",
-  ERR_SSL_WRONG_VERSION_NUMBER: "what the peer answered is no TLS; perhaps it speaks plain HTTP on this port"
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the certificate's issuer is unknown"
 }
 
 /** Other failed addresses that a message shows: whoever answers for a name says how many it has. */
@@ -51,6 +51,8 @@ export interface AttemptFailure {
   /** An IP literal or a socket path. */
   readonly address: string
   readonly cause: Error
+  /** Whether a client certificate was given, where TLS was spoken. */
+  readonly presented?: boolean
 }
 
 const codeOf = (cause: unknown): string | undefined => {
@@ -64,10 +66,8 @@ export const isOurs = (cause: unknown): boolean => {
 }
 
 /** Whether the peer's TLS said no. */
-export const isAlert = (cause: unknown): cause is Error => {
-  const code = codeOf(cause)
-  return cause instanceof Error && code !== undefined && code.startsWith("ERR_SSL_") && code.includes("_ALERT_")
-}
+export const isAlert = (cause: unknown): cause is Error =>
+  cause instanceof Error && alertOf(codeOf(cause)) !== undefined
 
 /**
  * Alerts that end a handshake which we believed to be over: a peer refuses our certificate so (RFC 8446 section 4.4.2.4),
@@ -93,19 +93,20 @@ const refusals = new Set([
 
 /** Whether the peer's TLS refused us, and has not read a byte of a request. */
 export const isRefusal = (cause: unknown): cause is Error =>
-  isAlert(cause) && refusals.has(codeOf(cause)?.split("_ALERT_")[1] ?? "")
+  isAlert(cause) && refusals.has(alertOf(codeOf(cause)) ?? "")
 
 /** What happened to an attempt. */
-export const inWords = (cause: Error): string => {
+export const inWords = ({ cause, phase, presented = false }: AttemptFailure): string => {
   const code = codeOf(cause)
+  const tls = tlsWords(code, presented) ?? (phase === "tls" ? handshakeCutShort(cause, presented) : undefined)
+  if (tls !== undefined) return tls
   const known = code === undefined ? undefined : words[code]
   // OpenSSL's message is a line of its source, with its end; its reason is what happened.
   if (known === undefined && code?.startsWith("ERR_SSL_") === true && "reason" in cause)
     return `${String(cause.reason)} (${code})`
-  // A TLS failure's own message says more than the code it borrows (a reset, mostly).
-  return known === undefined || (code === "ECONNRESET" && cause.message.includes("TLS"))
-    ? cause.message
-    : `${known} (${code})`
+  if (known === undefined) return cause.message
+  const during = phase === "tls" && code === "ECONNRESET" ? " in the middle of the TLS handshake" : ""
+  return `${known}${during} (${code})`
 }
 
 /** How much a failure says about the peer: a handshake that failed most, a missing route of ours least. */
@@ -127,7 +128,7 @@ export const ofAttempts = (
   const [first] = [...failures].sort((a, b) => weight(b) - weight(a))
   if (first === undefined) return refused(key, "dns", "the name has no address")
   const others = failures.filter((each) => each !== first)
-  const shown = others.slice(0, mostShown).map(({ address, cause }) => `${address}: ${inWords(cause)}`)
+  const shown = others.slice(0, mostShown).map((each) => `${each.address}: ${inWords(each)}`)
   const more = others.length > shown.length ? ` and ${others.length - shown.length} more` : ""
   return new ConnectError({
     key,
@@ -135,7 +136,7 @@ export const ofAttempts = (
     code: codeOf(first.cause),
     address: first.address,
     detail:
-      inWords(first.cause) +
+      inWords(first) +
       (shown.length === 0 ? "" : `; also ${shown.join(", ")}${more}`) +
       (denials.length === 0 ? "" : `; the egress policy denied ${denials.length} more`),
     local: first.phase === "tcp" && failures.every(({ cause }) => isOurs(cause)),

@@ -64,7 +64,7 @@ export class Race {
   place(): DialPlace {
     const waits = [...this.running].map((attempt) => attempt.place())
     const tls = waits.find(({ phase }) => phase === "tls")
-    const failed = this.failures.slice(0, 1).map(({ address, cause }) => `${address}: ${inWords(cause)}`)
+    const failed = this.failures.slice(0, 1).map((each) => `${each.address}: ${inWords(each)}`)
     const shown = waits.slice(0, mostShown).map(({ detail }) => detail)
     const more = waits.length > shown.length ? [`${waits.length - shown.length} more do the same`] : []
     return { phase: tls === undefined ? "tcp" : "tls", detail: [...shown, ...more, ...failed].join("; ") }

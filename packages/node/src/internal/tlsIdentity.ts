@@ -32,7 +32,9 @@ export class NodeTlsIdentity extends Inspectable.Class implements ConnectionKey.
     readonly servername: string | undefined,
     readonly verifies: boolean,
     readonly alpn: ReadonlyArray<string>,
-    readonly check: CheckIdentity
+    readonly check: CheckIdentity,
+    /** Whether it has a client certificate to give. */
+    readonly presents: boolean
   ) {
     super()
     this.#context = context
@@ -90,7 +92,8 @@ export const make = (options: TlsOptions = {}): NodeTlsIdentity => {
     servername,
     verifies,
     [...(options.ALPNProtocols ?? ["http/1.1"])],
-    guarded(options.checkServerIdentity ?? checkIdentity)
+    guarded(options.checkServerIdentity ?? checkIdentity),
+    cert !== undefined || pfx !== undefined
   )
 }
 

@@ -28,7 +28,9 @@ export const certificatesIn = (field: string, material: Material, refuse: Refuse
     try {
       new X509Certificate(block)
     } catch {
-      refuse(field, `${found.length} certificates of which number ${i + 1} cannot be read`, "certificates in PEM")
+      const which =
+        found.length === 1 ? "1 certificate, which" : `${found.length} certificates of which number ${i + 1}`
+      refuse(field, `${which} cannot be read`, "certificates in PEM")
     }
   })
   return found.join("\n")

@@ -55,10 +55,21 @@ class ScriptedServerImpl implements ScriptedServer {
         this.requests.push(request)
         this.perConnection[connection - 1] = exchange
         const answer = this.handler(request)
-        yield* this.play(socket, Effect.isEffect(answer) ? yield* answer : answer)
+        const reply: unknown = Effect.isEffect(answer) ? yield* answer : answer
+        if (!isReply(reply)) throw new Error(this.noReply(request, reply))
+        yield* this.play(socket, reply)
         if (exchange === this.options.closeAfter && !socket.ended) socket.endLater()
       }
     })
+  }
+
+  private noReply({ connection, exchange, method, target }: ServedRequest, reply: unknown): string {
+    const name = this.handler.name === "" ? "the handler" : `the handler "${this.handler.name}"`
+    const returned = reply === undefined ? "nothing" : `${String(reply)} (${typeof reply})`
+    return (
+      `${name} of a ScriptedServer returned ${returned} for ${method} ${target}, request ${exchange} on connection ` +
+      `${connection}; it has to return bytes, text, a step, or an array of them (Wire.ok("..."), ScriptedServer.hang)`
+    )
   }
 
   /** None: nothing came for as long as the server keeps idle connections. */
@@ -121,6 +132,15 @@ class ScriptedServerImpl implements ScriptedServer {
     else socket.end()
   }
 }
+
+const tags = new Set(["Send", "Wait", "End", "Reset", "Do", "Hang"])
+
+const isStep = (step: unknown): step is ReplyStep =>
+  typeof step === "string" ||
+  step instanceof Uint8Array ||
+  (typeof step === "object" && step !== null && "_tag" in step && tags.has(String(step._tag)))
+
+const isReply = (reply: unknown): reply is Reply => (Array.isArray(reply) ? reply.every(isStep) : isStep(reply))
 
 export const makeServer = (handler: Handler, options: ScriptedServerOptions): ScriptedServer =>
   new ScriptedServerImpl(handler, options)
