@@ -12,6 +12,7 @@ import { described } from "./internal/impostors.js"
 import { innermost } from "./internal/innermost.js"
 import { count, written } from "./internal/plural.js"
 import { type Breakage, notSentAgain, type Progress } from "./internal/progress.js"
+import * as Words from "./internal/words.js"
 
 export {
   /**
@@ -140,17 +141,7 @@ export class ConnectionBroken extends Data.TaggedError("ConnectionBroken")<
   override get message(): string {
     const connection = this.reusedConnection ? "A reused connection" : "The connection"
     const started = this.responseStarted ? "after the answer had begun" : "without a byte of an answer"
-    return `${connection} broke ${started}, ${written(this.bytesWritten)}: ${this.detail}${this.stale}${notSentAgain(this.retryRefused)}`
-  }
-
-  /** What can be done about a server that closes connections which are about to be used. */
-  private get stale(): string {
-    if (this.responseStarted || this.idle === undefined || this.idle <= 0) return ""
-    const repeat = this.safeToRetry ? "" : ", or send an Idempotency-Key, with which it may be sent again"
-    return (
-      `; it had been idle for ${Math.round(this.idle)} ms, and the server's keep-alive is probably shorter: ` +
-      `set idleTimeout below that${repeat}`
-    )
+    return `${connection} broke ${started}, ${written(this.bytesWritten)}: ${this.detail}${Words.stale(this)}${notSentAgain(this.retryRefused)}`
   }
 }
 
@@ -171,15 +162,7 @@ export class ClosedBeforeUse extends Data.TaggedError("ClosedBeforeUse")<
   }
 > {
   override get message(): string {
-    return `The peer accepted the connection and closed it before it had answered anything, ${written(this.bytesWritten)}: ${this.detail}; ${this.guess}${notSentAgain(this.retryRefused)}`
-  }
-
-  private get guess(): string {
-    if (this.overTls !== true)
-      return "perhaps it speaks TLS on this port (the URL has to begin with https then), or has no server behind it"
-    return this.clientCertificate === true
-      ? "the TLS handshake had succeeded on our side: perhaps the server does not take our client certificate"
-      : "the TLS handshake had succeeded on our side: perhaps the server demands a client certificate, and none was given, or it has no server behind it"
+    return `The peer accepted the connection and closed it before it had answered anything, ${written(this.bytesWritten)}: ${this.detail}; ${Words.whyClosed(this)}${notSentAgain(this.retryRefused)}`
   }
 }
 
@@ -252,17 +235,7 @@ export class ExchangeTimeout extends Data.TaggedError("ExchangeTimeout")<
   override get message(): string {
     const connection = this.reusedConnection ? "a reused connection" : "a new connection"
     const sent = this.bytesWritten === 0 ? written(0) : `${written(this.bytesWritten)}, on ${connection}`
-    return `${this.happened} ${this.limit} = ${this.timeout} ms: ${sent}; HttpSafety.withLimits({ ${this.limit} }) can raise it`
-  }
-
-  private get happened(): string {
-    if (this.limit === "requestTimeout")
-      return `${this.responseStarted ? "The answer had begun and was not complete" : "No answer had begun"} within`
-    if (this.limit === "headersTimeout")
-      return this.responseStarted ? "The answer's head had begun and was not complete within" : "No answer began within"
-    return this.responseStarted
-      ? "The answer's body had begun, and nothing more of it came within"
-      : "The peer took nothing more of the request's body within"
+    return `${Words.whatTook(this)} ${this.limit} = ${this.timeout} ms: ${sent}; HttpSafety.withLimits({ ${this.limit} }) can raise it`
   }
 }
 
