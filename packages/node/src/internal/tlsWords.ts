@@ -84,6 +84,6 @@ export const handshakeCutShort = (cause: Error, presented: boolean): string | un
   const certificate = presented ? "does not take our client certificate" : "refuses us"
   return (
     "the peer closed or reset the connection in the middle of the TLS handshake; " +
-    `perhaps it speaks no TLS on this port, or ${certificate} without saying why`
+    `perhaps it speaks no TLS on this port, or ${certificate} without saying why (${cause.message})`
   )
 }
