@@ -163,13 +163,24 @@ describe("ConnectionKey, ports", () => {
     assert.deepStrictEqual([urlKey("http://a.test").useTls, urlKey("https://a.test").useTls], [false, true])
   })
 
+  it("a port in a URL that is out of range, or no number, is named as the fault, and user info is not", () => {
+    const cases: ReadonlyArray<readonly [url: string, problem: string]> = [
+      ["http://a.test:99999/", 'its port, "99999", is out of range: ports are whole numbers from 1 to 65535'],
+      ["https://[::1]:65536", 'its port, "65536", is out of range: ports are whole numbers from 1 to 65535'],
+      ["http://a.test:-1/", 'its port, "-1", is no whole number from 1 to 65535'],
+      ["http://a.test:abc?x", 'its port, "abc", is no whole number from 1 to 65535'],
+      ["http://me:secret@a.test:99999/", 'its port, "99999", is out of range: ports are whole numbers from 1 to 65535']
+    ]
+    for (const [url, problem] of cases) assert.strictEqual(urlRefusal(url).problem, problem, url)
+  })
+
   it("port 0 in a URL is refused", () => {
     assert.include(urlRefusal("http://a.test:0/").message, "port 0 cannot be dialled")
   })
 })
 
 describe("ConnectionKey, URLs that name nothing to dial", () => {
-  const bad = ["", "a.test", "/path", "http://", "http://a b/", "http://a.test:99999/", "http://[::1/", "//a.test/"]
+  const bad = ["", "a.test", "/path", "http://", "http://a b/", "http://[::1/", "//a.test/"]
   for (const url of bad) {
     it(`${JSON.stringify(url)} is no absolute URL`, () => {
       const error = urlRefusal(url)
