@@ -26,6 +26,8 @@ import * as Redirects from "./internal/redirects.js"
 import { PooledResponse } from "./internal/response.js"
 import * as SafeToRetry from "./internal/safeToRetry.js"
 import * as internalSafety from "./internal/safety.js"
+import * as Secrets from "./internal/secrets.js"
+import * as SecretParams_ from "./SecretParams.js"
 import * as Target_ from "./Target.js"
 
 /**
@@ -37,6 +39,11 @@ import * as Target_ from "./Target.js"
 export interface PooledHttpClientOptions {
   /** Limits for every request of this client, merged over the defaults. */
   readonly safety?: Partial<Safety.HttpSafety> | undefined
+  /**
+   * Parameters of URLs whose values are shown nowhere, in place of `SecretParams.defaults`. A list that is in force around
+   * a call takes the place of this one.
+   */
+  readonly secretParams?: SecretParams_.SecretParams | undefined
 }
 
 /**
@@ -49,8 +56,15 @@ export const makeWith = (
   options?: PooledHttpClientOptions
 ): Effect.Effect<HttpClient.HttpClient, never, ConnectionPool> =>
   Effect.map(Effect.zip(ConnectionPool, Effect.runtime<never>()), ([pool, runtime]) => {
-    if (options !== undefined) Options.check(options, { at: "", names: ["safety"] })
-    const executor = new Executor(pool, new internalSafety.Safety(options?.safety ?? {}), runtime)
+    if (options !== undefined) Options.check(options, { at: "", names: ["safety", "secretParams"] })
+    const secretParams = options?.secretParams ?? SecretParams_.defaults
+    Secrets.validate(secretParams)
+    const executor = new Executor(
+      pool,
+      new internalSafety.Safety(options?.safety ?? {}),
+      runtime,
+      new Secrets.SecretsInForce(secretParams)
+    )
     return HttpClient.makeWith(
       (request: Effect.Effect<HttpClientRequest.HttpClientRequest>) =>
         // As it is unless somebody maps requests; one step of the fiber less.
@@ -141,6 +155,31 @@ export const withTarget: {
   2,
   <E, R>(self: HttpClient.HttpClient.With<E, R>, target: Target): HttpClient.HttpClient.With<E, R> =>
     HttpClient.transformResponse(self, Effect.provideService(Target_.Target, target))
+)
+
+/**
+ * The same client with a list of its own of secret parameters, in place of the one in force.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withSecretParams: {
+  (
+    secretParams: SecretParams_.SecretParams
+  ): <E, R>(self: HttpClient.HttpClient.With<E, R>) => HttpClient.HttpClient.With<E, R>
+  <E, R>(
+    self: HttpClient.HttpClient.With<E, R>,
+    secretParams: SecretParams_.SecretParams
+  ): HttpClient.HttpClient.With<E, R>
+} = dual(
+  2,
+  <E, R>(
+    self: HttpClient.HttpClient.With<E, R>,
+    secretParams: SecretParams_.SecretParams
+  ): HttpClient.HttpClient.With<E, R> => {
+    Secrets.validate(secretParams)
+    return HttpClient.transformResponse(self, Effect.provideService(SecretParams_.SecretParams, secretParams))
+  }
 )
 
 /**

@@ -6,6 +6,7 @@
 import type { HttpClient } from "@effect/platform/HttpClient"
 import type { HttpSafety } from "@hotaru/client/HttpSafety"
 import * as PooledHttpClient from "@hotaru/client/PooledHttpClient"
+import type { SecretParams } from "@hotaru/client/SecretParams"
 import type { ConnectionPool } from "@hotaru/pool/ConnectionPool"
 import * as Options from "@hotaru/pool/Options"
 import * as PoolConfig from "@hotaru/pool/PoolConfig"
@@ -31,6 +32,8 @@ import { Resolver } from "./Resolver.js"
 export interface NodePooledHttpClientOptions extends NodeConnectionPool.NodeConnectionPoolOptions {
   /** Limits of single requests, over the defaults. */
   readonly safety?: Partial<HttpSafety> | undefined
+  /** Parameters of URLs whose values are shown nowhere, in place of `SecretParams.defaults`. */
+  readonly secretParams?: SecretParams | undefined
 }
 
 /**
@@ -68,13 +71,13 @@ export const layer = (options?: NodePooledHttpClientOptions): Layer.Layer<HttpCl
 const withOptions = (options: NodePooledHttpClientOptions): Layer.Layer<HttpClient | ConnectionPool> =>
   clientOn(() => {
     Options.check(options, known)
-    const { safety, ...pool } = options
-    return Layer.provideMerge(PooledHttpClient.layerWith({ safety }), NodeConnectionPool.layer(pool))
+    const { safety, secretParams, ...pool } = options
+    return Layer.provideMerge(PooledHttpClient.layerWith({ safety, secretParams }), NodeConnectionPool.layer(pool))
   })
 
 const known: Options.Known = {
   at: "",
-  names: [...Object.keys(PoolConfig.defaults), "evictDepartedAddresses", "connector", "safety"],
+  names: [...Object.keys(PoolConfig.defaults), "evictDepartedAddresses", "connector", "safety", "secretParams"],
   guards: ["connector"]
 }
 

@@ -177,7 +177,7 @@ export const make = (parts: ConnectionKeyParts): ConnectionKey => {
   Options.check(parts, { at: "", names: partNames })
   if (!Number.isInteger(parts.port) || parts.port < 1 || parts.port > 65535) {
     throw new InvalidUrl({
-      url: withoutUserInfo(`${parts.host}:${parts.port}`),
+      url: withoutSecrets(`${parts.host}:${parts.port}`),
       problem: `the port must be a whole number from 1 to 65535, not ${parts.port}`
     })
   }
@@ -201,12 +201,12 @@ export const fromUrl = (url: string | URL): Either.Either<ConnectionKey, Invalid
   try {
     parsed = typeof url === "string" ? new URL(url) : url
   } catch {
-    return Either.left(new InvalidUrl({ url: withoutUserInfo(String(url)), problem: problemOf(String(url)) }))
+    return Either.left(new InvalidUrl({ url: withoutSecrets(String(url)), problem: problemOf(String(url)) }))
   }
   if (parsed.protocol !== "http:" && parsed.protocol !== "https:") {
     return Either.left(
       new InvalidUrl({
-        url: withoutUserInfo(String(url)),
+        url: withoutSecrets(String(url)),
         problem: `the scheme must be http or https, not ${parsed.protocol.slice(0, -1)}`
       })
     )
@@ -214,7 +214,7 @@ export const fromUrl = (url: string | URL): Either.Either<ConnectionKey, Invalid
   const useTls = parsed.protocol === "https:"
   const port = parsed.port === "" ? (useTls ? 443 : 80) : Number(parsed.port)
   if (port === 0) {
-    return Either.left(new InvalidUrl({ url: withoutUserInfo(String(url)), problem: "port 0 cannot be dialled" }))
+    return Either.left(new InvalidUrl({ url: withoutSecrets(String(url)), problem: "port 0 cannot be dialled" }))
   }
   return Either.right(new ConnectionKeyImpl(withoutBrackets(parsed.hostname), port, useTls, {}))
 }
@@ -249,7 +249,7 @@ const problemOf = (url: string): string => {
 
 /** What stands where a port stands, behind the host and what may be user info; undefined where there is nothing. */
 const portOf = (url: string): string | undefined => {
-  const authority = /^https?:[/\\]*([^/?#\\]*)/i.exec(withoutUserInfo(url))?.[1]
+  const authority = /^https?:[/\\]*([^/?#\\]*)/i.exec(withoutSecrets(url))?.[1]
   if (authority === undefined) return undefined
   return /^(?:\[[^\]]*\]|[^:]+):([^:]+)$/.exec(authority)?.[1]
 }
@@ -267,7 +267,7 @@ const firstControl = (text: string): number => {
 const withControl = (url: string, position: number): InvalidUrl => {
   const code = url.charCodeAt(position).toString(16).toUpperCase().padStart(4, "0")
   let shown = ""
-  for (const character of withoutUserInfo(url))
+  for (const character of withoutSecrets(url))
     shown += firstControl(character) === -1 ? character : encodeURIComponent(character)
   return new InvalidUrl({ url: shown, problem: `it contains a control character, U+${code}` })
 }
@@ -277,15 +277,21 @@ const withoutBrackets = (host: string): string => (/^\[.*:.*\]$/.test(host) ? ho
 
 /**
  * User info must appear in no message. In a URL that cannot be parsed nobody knows where it ends (a password with a `/`
- * in it is a common mistake), so everything up to the last `@` goes, but for a scheme that is one beyond doubt.
+ * in it is a common mistake), so everything up to the last `@` goes, but for a scheme that is one beyond doubt. A query
+ * and a fragment may be a signature or a token, and say nothing of where a connection leads: only their mark is shown.
  */
-const withoutUserInfo = (url: string): string =>
-  url.includes("@") ? `${/^[a-z][a-z0-9+.-]*:\/\//i.exec(url)?.[0] ?? ""}${url.slice(url.lastIndexOf("@") + 1)}` : url
+const withoutSecrets = (url: string): string => {
+  const bare = url.includes("@")
+    ? `${/^[a-z][a-z0-9+.-]*:\/\//i.exec(url)?.[0] ?? ""}${url.slice(url.lastIndexOf("@") + 1)}`
+    : url
+  const mark = bare.search(/[?#]/)
+  return mark === -1 || mark === bare.length - 1 ? bare : `${bare.slice(0, mark + 1)}...`
+}
 
 const parseHost = (host: string): string => {
   const bare = withoutBrackets(host)
   const literal = bare.includes(":") ? `[${bare}]` : bare
-  const refused = (problem: string) => new InvalidUrl({ url: withoutUserInfo(host), problem })
+  const refused = (problem: string) => new InvalidUrl({ url: withoutSecrets(host), problem })
   if (bare.includes("%") && bare.includes(":")) throw refused("zone ids are not accepted")
   // Anything that would end the host inside a URL is no part of a host.
   if (bare === "" || /[/?#@\\\s]/.test(bare)) throw refused("it is not a host name or an IP address")

@@ -214,6 +214,25 @@ describe("ConnectionKey, URLs that name nothing to dial", () => {
   })
 })
 
+describe("ConnectionKey, neither query nor fragment appears in a message", () => {
+  for (const [url, shown] of [
+    ["ftp://a.test/p?token=secret", "ftp://a.test/p?..."],
+    ["http://a.test:99999/p?token=secret#secret", "http://a.test:99999/p?..."],
+    ["http://a.test:0/#access_token=secret", "http://a.test:0/#..."],
+    // What stands before the last @ may be a password: of an address without one, too much goes.
+    ["http://a.test:0/?token=secret@b", "http://b"],
+    ["/p?token=secret", "/p?..."],
+    ["http://a.test/?\ntoken=secret", "http://a.test/?..."],
+    ["ftp://a.test/?", "ftp://a.test/?"]
+  ] as const) {
+    it(JSON.stringify(url), () => {
+      const error = urlRefusal(url)
+      assert.strictEqual(error.url, shown)
+      assert.notInclude(JSON.stringify([error.message, error]), "secret")
+    })
+  }
+})
+
 describe("ConnectionKey, user info appears in no message", () => {
   const withSecrets = [
     "ftp://user:secret@a.test/",

@@ -4,7 +4,6 @@
  *
  * @internal
  */
-import * as Headers from "@effect/platform/Headers"
 import type { HttpClientError } from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
@@ -31,7 +30,7 @@ import * as RequestBody from "./requestBody.js"
 import * as RequestHead from "./requestHead.js"
 import { PooledResponse } from "./response.js"
 import type { Safety } from "./safety.js"
-import type { SecretNames } from "./secretNames.js"
+import type { SecretsInForce } from "./secrets.js"
 import * as Spans from "./spans.js"
 import { requestError, responseError } from "./translate.js"
 
@@ -46,7 +45,9 @@ export class Executor {
     private readonly pool: ConnectionPoolShape,
     private readonly safety: Safety,
     /** What reports run with that belong to no caller. */
-    private readonly runtime: Runtime.Runtime<never>
+    private readonly runtime: Runtime.Runtime<never>,
+    /** What the caller calls secret is not printed of what it gets, even where no fiber can be asked. */
+    private readonly secrets: SecretsInForce
   ) {
     this.origins = new Origin.Origins(pool.config)
   }
@@ -62,7 +63,7 @@ export class Executor {
       const destination = Origin.resolve(this.origins, request, services.get(Target.key))
       if (destination instanceof InvalidUrl) {
         OneShot.discardBody(request)
-        return Effect.fail(requestError(Origin.shownAs(request, destination.url), destination, secretNames(fiber)))
+        return Effect.fail(requestError(Origin.shownAs(request, destination.url), destination, this.secrets.of(fiber)))
       }
       const mask = RuntimeFlags.interruption(runtimeFlags)
       const executed = Spans.isDisabled(fiber, request)
@@ -80,7 +81,7 @@ export class Executor {
     // Not before the mask: a span that has begun must end.
     return Effect.suspend(() => {
       const span = Spans.make(fiber, destination.request)
-      Spans.begin(fiber, span, destination)
+      Spans.begin(fiber, span, destination, this.secrets.of(fiber))
       const propagated = { ...destination, request: Spans.propagate(fiber, span, destination.request) }
       return this.run(fiber, mask, propagated, scope, span)
     })
@@ -99,12 +100,12 @@ export class Executor {
     const plan = body instanceof Error ? body : RequestHead.plan(destination, body, limits)
     if (plan instanceof Error) {
       OneShot.discardBody(request)
-      return ended(fiber, span, Exit.fail(requestError(request, plan, secretNames(fiber))))
+      return ended(fiber, span, Exit.fail(requestError(request, plan, this.secrets.of(fiber))))
     }
     const refusal = this.pool.unsafe.refusal(destination.origin.key)
     if (refusal !== undefined) {
       OneShot.discardBody(request)
-      return ended(fiber, span, Exit.fail(requestError(request, refusal, secretNames(fiber))))
+      return ended(fiber, span, Exit.fail(requestError(request, refusal, this.secrets.of(fiber))))
     }
     const exchange = new Exchange(
       this.pool.unsafe,
@@ -117,8 +118,8 @@ export class Executor {
     const answer = Effect.async<Answer, Failure>((resume) => exchange.start(resume))
     return Effect.matchCauseEffect(mask ? Effect.withRuntimeFlagsPatch(answer, interruptible) : answer, {
       onSuccess: (answer) => {
-        const response = new PooledResponse(request, answer, limits, secretNames(fiber))
-        if (span !== undefined) Spans.answered(fiber, span, response)
+        const response = new PooledResponse(request, answer, limits, this.secrets.of(fiber))
+        if (span !== undefined) Spans.answered(fiber, span, response, response.secrets)
         if (answer.refused !== undefined) return ended(fiber, span, Exit.fail(responseError(response, answer.refused)))
         // With a scope somebody closes; without one the collector of garbage is the last to notice.
         if (scope === undefined && answer.body.isOpen) {
@@ -137,8 +138,8 @@ export class Executor {
         exchange.interrupt()
         const failed =
           cause._tag === "Fail"
-            ? Exit.fail(requestError(request, cause.error, secretNames(fiber)))
-            : Exit.failCause(Cause.map(cause, (failure) => requestError(request, failure, secretNames(fiber))))
+            ? Exit.fail(requestError(request, cause.error, this.secrets.of(fiber)))
+            : Exit.failCause(Cause.map(cause, (failure) => requestError(request, failure, this.secrets.of(fiber))))
         return ended(fiber, span, failed)
       }
     })
@@ -147,9 +148,6 @@ export class Executor {
 
 const uninterruptible = RuntimeFlagsPatch.disable(RuntimeFlags.Interruption)
 const interruptible = RuntimeFlagsPatch.enable(RuntimeFlags.Interruption)
-
-/** What the caller calls secret is not printed of what it gets, even where no fiber can be asked. */
-const secretNames = (fiber: RuntimeFiber): SecretNames => fiber.getFiberRef(Headers.currentRedactedNames)
 
 const ended = (
   fiber: RuntimeFiber,

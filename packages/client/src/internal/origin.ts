@@ -4,13 +4,13 @@
  * @internal
  */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import * as UrlParams from "@effect/platform/UrlParams"
 import * as ConnectionKey from "@hotaru/pool/ConnectionKey"
 import * as Options from "@hotaru/pool/Options"
 import type { PoolConfig } from "@hotaru/pool/PoolConfig"
 import { InvalidUrl } from "@hotaru/pool/PoolError"
 import type { Target } from "../Target.js"
 import * as PlainUrl from "./plainUrl.js"
+import * as WrittenQuery from "./writtenQuery.js"
 
 /** What all requests to one origin share, made once. */
 export interface Origin {
@@ -142,9 +142,8 @@ const parse = (
   target: Target | undefined
 ): Destination | InvalidUrl => {
   if (hasControl(request.url)) return refused(request.url)
-  const parsed = UrlParams.makeUrl(request.url, request.urlParams, request.hash)
-  if (parsed._tag === "Left") return refused(request.url)
-  const url = parsed.right
+  const url = WrittenQuery.urlOf(request)
+  if (url === undefined) return refused(request.url)
   let authorization: string | undefined
   if (url.username !== "" || url.password !== "") {
     authorization = basic(url)
@@ -152,7 +151,9 @@ const parse = (
   }
   const origin = origins.find(url, target)
   if (origin instanceof InvalidUrl) return origin
-  return { origin, path: url.pathname + url.search, hash: url.hash, request, authorization }
+  const query = WrittenQuery.exactly(request.urlParams)
+  const path = url.pathname + (query === undefined ? url.search : `?${query}`)
+  return { origin, path, hash: url.hash, request, authorization }
 }
 
 /** What the URL parser would drop or escape without a word (CR, LF, TAB, NUL and their like). */

@@ -24,7 +24,7 @@ import type { Answer } from "./readerContract.js"
 import type { ResponseBody } from "./responseBody.js"
 import { valuesOf } from "./rules.js"
 import type { Limits } from "./safety.js"
-import type { SecretNames } from "./secretNames.js"
+import type { Secrets } from "./secrets.js"
 
 export class PooledResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
@@ -43,7 +43,7 @@ export class PooledResponse extends Inspectable.Class implements HttpClientRespo
     answer: Answer,
     readonly limits: Limits,
     /** What the fiber that sent the request calls secret. */
-    readonly secretNames: SecretNames
+    readonly secrets: Secrets
   ) {
     super()
     this.#sent = sent
@@ -67,7 +67,7 @@ export class PooledResponse extends Inspectable.Class implements HttpClientRespo
 
   /** Made when it is asked for, which few programs do. */
   get request(): HttpClientRequest.HttpClientRequest {
-    if (this.#request === undefined) this.#request = printable(this.#sent, this.secretNames)
+    if (this.#request === undefined) this.#request = printable(this.#sent, this.secrets)
     return this.#request
   }
 
@@ -122,7 +122,7 @@ export class PooledResponse extends Inspectable.Class implements HttpClientRespo
       _id: "@effect/platform/HttpClientResponse",
       request: this.request.toJSON(),
       status: this.status,
-      headers: printableHeaders(this.headers, this.secretNames),
+      headers: printableHeaders(this.headers, this.secrets),
       remoteAddress: this.remoteAddress.toJSON(),
       ...(body === undefined ? {} : { body })
     }

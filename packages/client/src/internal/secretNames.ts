@@ -39,26 +39,19 @@ const compile = (named: SecretNames): Compiled => {
   return made
 }
 
-/** Whether a field is secret, to a program that calls these names so. */
-export const isSecret = (name: string, named: SecretNames): boolean => {
+/** Whether a list has the name, or a pattern of it. */
+export const isNamed = (name: string, named: SecretNames): boolean => {
   const lower = name.toLowerCase()
-  if (always.has(lower)) return true
   const { names, patterns } = compile(named)
   return names.includes(lower) || (patterns.length > 0 && patterns.some((pattern) => fits(pattern, lower)))
 }
 
+/** Whether a field is secret, to a program that calls these names so. */
+export const isSecret = (name: string, named: SecretNames): boolean =>
+  always.has(name.toLowerCase()) || isNamed(name, named)
+
 /** What is shown for the value of a field that is secret; the platform's loggers show the same. */
 export const hidden = "<redacted>"
-
-/** The headers with what is secret hidden, as a plain object. */
-export const redact = (headers: Headers.Headers, named: SecretNames): Record<string, string> => {
-  const shown: Array<[string, string]> = []
-  for (const name of Object.keys(headers)) {
-    shown.push([name, isSecret(name, named) ? hidden : headers[name]!])
-  }
-  // Not by assignment: `__proto__` is a name like any other.
-  return Object.fromEntries(shown)
-}
 
 /**
  * A pattern as it is, and one that knows that names have no case (a negated class may fit only without). Without `g`

@@ -1,11 +1,11 @@
 /**
  * The span of a request: names, attributes and switches of `HttpClient.make`, made and ended by hand because that
  * costs a fifth of `Effect.useSpan`. Different on purpose: `server.address` is the host, `server.port` is always there,
- * user info is in no attribute, and header attributes are set only where somebody can see them.
+ * what is secret in a URL, user info included, is in no attribute, and header attributes are set only where somebody can see them.
  *
  * @internal
  */
-import * as Headers from "@effect/platform/Headers"
+import type * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type { HttpClientError } from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -24,7 +24,7 @@ import * as Tracer from "effect/Tracer"
 import type { RetryRefusal } from "../ExchangeError.js"
 import type { Destination } from "./origin.js"
 import type { RetryTrace } from "./readerContract.js"
-import { hidden, isSecret } from "./secretNames.js"
+import { redactField, redactParams, redactUrl, type Secrets } from "./secrets.js"
 
 type RuntimeFiber = Fiber.RuntimeFiber<HttpClientResponse, HttpClientError>
 
@@ -67,17 +67,20 @@ const headersAreSeen = (fiber: RuntimeFiber, span: Tracer.Span): boolean =>
   span.sampled && Context.get(fiber.currentDefaultServices, Tracer.Tracer) !== nativeTracer
 
 /** Describes the request. */
-export const begin = (fiber: RuntimeFiber, span: Tracer.Span, destination: Destination): void => {
+export const begin = (fiber: RuntimeFiber, span: Tracer.Span, destination: Destination, secrets: Secrets): void => {
   const { hash, origin, path, request } = destination
   const query = path.indexOf("?")
+  const shown = query === -1 ? undefined : redactParams(path.slice(query + 1), secrets)
+  const pathname = query === -1 ? path : path.slice(0, query)
+  const target = shown === undefined ? path : `${pathname}?${shown}`
   span.attribute("http.request.method", request.method)
   span.attribute("server.address", origin.key.host)
   span.attribute("server.port", origin.key.port)
-  span.attribute("url.full", origin.name + path + hash)
-  span.attribute("url.path", query === -1 ? path : path.slice(0, query))
+  span.attribute("url.full", origin.name + target + (hash === "" ? "" : redactUrl(hash, secrets)))
+  span.attribute("url.path", pathname)
   span.attribute("url.scheme", origin.key.useTls ? "https" : "http")
-  if (query !== -1) span.attribute("url.query", path.slice(query + 1))
-  if (headersAreSeen(fiber, span)) headers(fiber, span, "http.request.header.", request.headers)
+  if (shown !== undefined) span.attribute("url.query", shown)
+  if (headersAreSeen(fiber, span)) headers(span, "http.request.header.", request.headers, secrets)
 }
 
 /** The request with the headers that let the peer continue the trace, unless that is switched off. */
@@ -91,9 +94,14 @@ export const propagate = (
     : request
 
 /** Describes the response. */
-export const answered = (fiber: RuntimeFiber, span: Tracer.Span, response: HttpClientResponse): void => {
+export const answered = (
+  fiber: RuntimeFiber,
+  span: Tracer.Span,
+  response: HttpClientResponse,
+  secrets: Secrets
+): void => {
   span.attribute("http.response.status_code", response.status)
-  if (headersAreSeen(fiber, span)) headers(fiber, span, "http.response.header.", response.headers)
+  if (headersAreSeen(fiber, span)) headers(span, "http.response.header.", response.headers, secrets)
 }
 
 /**
@@ -110,11 +118,8 @@ export const now = (fiber: RuntimeFiber): bigint =>
     ? Context.get(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeNanos()
     : BigInt(0)
 
-const headers = (fiber: RuntimeFiber, span: Tracer.Span, prefix: string, values: Headers.Headers): void => {
-  const named = fiber.getFiberRef(Headers.currentRedactedNames)
-  for (const name of Object.keys(values)) {
-    span.attribute(prefix + name, isSecret(name, named) ? hidden : values[name])
-  }
+const headers = (span: Tracer.Span, prefix: string, values: Headers.Headers, secrets: Secrets): void => {
+  for (const name of Object.keys(values)) span.attribute(prefix + name, redactField(name, values[name]!, secrets))
 }
 
 /**

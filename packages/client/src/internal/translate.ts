@@ -8,9 +8,12 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import type { ConnectError, InvalidUrl } from "@hotaru/pool/PoolError"
 import { cheaply } from "./cheaply.js"
-import { printable } from "./printable.js"
+import { printable, shownUrl } from "./printable.js"
 import type { Failure } from "./readerContract.js"
-import type { SecretNames } from "./secretNames.js"
+import type { Secrets } from "./secrets.js"
+
+/** As the platform prints it, without what is secret in the URL. */
+const methodAndUrl = (request: HttpClientRequest.HttpClientRequest): string => `${request.method} ${shownUrl(request)}`
 
 /**
  * The platform begins a message with the reason, which says what to do and not what happened: "Encode" stands for a
@@ -20,11 +23,19 @@ class PlainRequestError extends RequestError {
   override get message(): string {
     return `${this.description} (${this.methodAndUrl})`
   }
+
+  override get methodAndUrl(): string {
+    return methodAndUrl(this.request)
+  }
 }
 
 class PlainResponseError extends ResponseError {
   override get message(): string {
     return `${this.description} (${this.response.status} ${this.methodAndUrl})`
+  }
+
+  override get methodAndUrl(): string {
+    return methodAndUrl(this.request)
   }
 }
 
@@ -51,21 +62,24 @@ const bare = <E extends Error>(error: E): E => {
 export const requestError = (
   sent: HttpClientRequest.HttpClientRequest,
   cause: Failure | InvalidUrl,
-  secretNames: SecretNames
+  secrets: Secrets
 ): RequestError => {
-  const request = printable(sent, secretNames)
+  const request = printable(sent, secrets)
   const reason = reasonOf(cause)
   bare(cause)
   return bare(cheaply(() => new PlainRequestError({ request, reason, cause, description: cause.message })))
 }
 
-export const responseError = (response: HttpClientResponse, cause: unknown): ResponseError => {
+export const responseError = (
+  response: HttpClientResponse,
+  cause: unknown,
+  reason: ResponseError["reason"] = "Decode",
+  request: HttpClientRequest.HttpClientRequest = response.request
+): ResponseError => {
   const ours = cause instanceof Error && "_tag" in cause
   // A parser's message may quote the body; ours quote nothing.
   const description = ours ? bare(cause).message : unreadable(response, cause)
-  return bare(
-    cheaply(() => new PlainResponseError({ request: response.request, response, reason: "Decode", cause, description }))
-  )
+  return bare(cheaply(() => new PlainResponseError({ request, response, reason, cause, description })))
 }
 
 /** Characters of a peer's header that a message shows. */
