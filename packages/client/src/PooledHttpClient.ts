@@ -27,6 +27,7 @@ import { PooledResponse } from "./internal/response.js"
 import * as SafeToRetry from "./internal/safeToRetry.js"
 import * as internalSafety from "./internal/safety.js"
 import * as Secrets from "./internal/secrets.js"
+import type { Redirect, RedirectOptions } from "./Redirect.js"
 import * as SecretParams_ from "./SecretParams.js"
 import * as Target_ from "./Target.js"
 
@@ -184,9 +185,14 @@ export const withSecretParams: {
 
 /**
  * Follows redirects as RFC 9110 section 15.4 has it: 303 becomes a GET without a body, and so does a POST that met 301
- * or 302; each answer's body is settled before the next request; a loop, more than `maxRedirects` (10), a location that
- * is not `http:` or `https:` and a body that cannot be sent twice (a stream or an iterable, with 307 and 308) hand out the
- * last answer as it is.
+ * or 302; each answer's body is settled before the next request. `Location` is asked for as it is written: a signed link
+ * stays signed. Several lines of `Location` that differ, one that leads nowhere and one that is not `http:` or `https:` hand
+ * out the answer as it is.
+ *
+ * At most `maxRedirects` (10) are followed, also from a URL to itself. One more fails with a `ResponseError` whose cause is
+ * `Redirect.TooManyRedirects`, or is handed out (`atLimit: "respond"`). With 307 and 308 the body is sent again: a stream of
+ * Effect's is run again; with a `Readable`, a `ReadableStream` or an iterator the request fails with
+ * `Redirect.BodyNotRepeatable`. {@link redirects} tells the way to a response.
  *
  * When the origin (scheme, host, port) changes, these stay behind, and do not come back on the way back: `Authorization`,
  * `Proxy-Authorization`, cookies, `x-api-key` and what else is in `Headers.currentRedactedNames` where the request is
@@ -198,15 +204,28 @@ export const withSecretParams: {
  * learn them, the first request is prepared once more, effects of `mapRequestEffect` included, and its cookies are taken.
  *
  * The platform's own `HttpClient.followRedirects` works on this client too; it sends `Authorization` to whatever host
- * `location` names.
+ * `location` names, and encodes queries anew.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const followRedirects: {
-  (maxRedirects?: number): <E, R>(self: HttpClient.HttpClient.With<E, R>) => HttpClient.HttpClient.With<E, R>
-  <E, R>(self: HttpClient.HttpClient.With<E, R>, maxRedirects?: number): HttpClient.HttpClient.With<E, R>
+  (
+    options?: number | RedirectOptions
+  ): <E, R>(self: HttpClient.HttpClient.With<E, R>) => HttpClient.HttpClient.With<E | ResponseError, R>
+  <E, R>(
+    self: HttpClient.HttpClient.With<E, R>,
+    options?: number | RedirectOptions
+  ): HttpClient.HttpClient.With<E | ResponseError, R>
 } = Redirects.followRedirects
+
+/**
+ * The redirects on the way to a response that {@link followRedirects} handed out, in order; none if it was the first.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const redirects = (response: HttpClientResponse): ReadonlyArray<Redirect> => Redirects.historyOf(response)
 
 /**
  * Whether a request that failed so can be sent again without being carried out twice. One whose body is a `Readable` or a

@@ -1,18 +1,17 @@
-import { HttpBody, HttpClient, HttpClientRequest } from "@effect/platform"
+import { HttpClient, HttpClientRequest } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { PooledHttpClient } from "@hotaru/client"
 import { FakeNetwork, ScriptedServer, Wire } from "@hotaru/testing"
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
 import { clientLayer, get, post } from "./support.js"
 
 const redirect = (status: number, location: string) => Wire.response({ status, headers: { location }, body: "moved" })
 
 /** Follows redirects of the server; answers the last response's status and what the server saw. */
-const followed = (handler: ScriptedServer.Handler, request: HttpClientRequest.HttpClientRequest, max?: number) => {
+const followed = (handler: ScriptedServer.Handler, request: HttpClientRequest.HttpClientRequest) => {
   const server = ScriptedServer.make(handler)
   return Effect.gen(function* () {
-    const client = PooledHttpClient.followRedirects(yield* HttpClient.HttpClient, max)
+    const client = PooledHttpClient.followRedirects(yield* HttpClient.HttpClient)
     const response = yield* client.execute(request)
     yield* response.text
     const seen = server.requests.map((request) => `${request.method} ${request.key.host}${request.target}`)
@@ -102,20 +101,14 @@ describe("followRedirects", () => {
     })
   )
 
-  it.effect("stops at a loop, at its bound, and where there is nowhere to go, with the answer as it is", () =>
+  it.effect("hands out the answer as it is where there is nowhere to go", () =>
     Effect.gen(function* () {
-      const loop = yield* followed((request) => redirect(302, request.target === "/a" ? "/b" : "/a"), get("/a"))
-      assert.strictEqual(loop.response.status, 302)
-      assert.isAtMost(loop.seen.length, 3)
-      const far = yield* followed((request) => redirect(302, `${request.target}x`), get("/"), 3)
-      assert.strictEqual(far.seen.length, 4)
-      assert.strictEqual(far.response.status, 302)
       for (const location of ["http://[", "", "file:///etc/passwd", "blob:http://a.test/b"]) {
         const nowhere = yield* followed(
           (request) => (request.target === "/a" ? redirect(302, location) : Wire.ok()),
           get("/a")
         )
-        assert.strictEqual(nowhere.seen[0], "GET a.test/a")
+        assert.deepStrictEqual(nowhere.seen, ["GET a.test/a"])
         assert.strictEqual(nowhere.response.status, 302)
       }
     })
@@ -138,35 +131,6 @@ describe("followRedirects", () => {
       )
     })
   )
-
-  const once: ReadonlyArray<readonly [string, () => HttpBody.HttpBody]> = [
-    ["a stream", () => HttpBody.stream(Stream.make(new Uint8Array(3)))],
-    [
-      "a generator",
-      () =>
-        HttpBody.raw(
-          (function* () {
-            yield new Uint8Array(3)
-          })()
-        )
-    ]
-  ]
-  for (const [what, body] of once) {
-    it.effect(`does not send ${what} a second time: 307 is handed out, and 303 followed without it`, () =>
-      Effect.gen(function* () {
-        for (const status of [307, 303]) {
-          const { requests, response } = yield* followed(
-            (request) => (request.target === "/a" ? redirect(status, "/b") : Wire.ok()),
-            HttpClientRequest.setBody(post("/a"), body())
-          )
-          assert.deepStrictEqual(
-            [response.status, requests.map((request) => request.body.length)],
-            status === 307 ? [307, [3]] : [200, [3, 0]]
-          )
-        }
-      })
-    )
-  }
 
   it.effect("gives no body back when it drops one, and asks only once for a plain answer", () =>
     Effect.gen(function* () {

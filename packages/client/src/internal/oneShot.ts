@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import type * as HttpBody from "@effect/platform/HttpBody"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Stream from "effect/Stream"
 
@@ -16,6 +17,35 @@ const isDestroyable = (value: object): value is { readonly destroy: () => void }
 /** Whether the value is closed by the request that carries it, sent or not. */
 const isOneShot = (value: unknown): value is object =>
   value instanceof ReadableStream || (isAsyncIterable(value) && isDestroyable(value))
+
+/**
+ * Whether a body gives its bytes once and never again. An Effect stream is a description, and can be run again; an iterable
+ * can if it gives a new iterator each time.
+ */
+export const isReadOnce = (body: HttpBody.HttpBody): boolean => {
+  const value = body._tag === "Raw" ? body.body : undefined
+  if (typeof value !== "object" || value === null) return false
+  // `getReader`: a `ReadableStream`, also one of another realm. `next`: an iterator, a generator among them.
+  if (isOneShot(value) || "getReader" in value || "next" in value) return true
+  const { [Symbol.asyncIterator]: async, [Symbol.iterator]: sync } = value as Partial<
+    AsyncIterable<unknown> & Iterable<unknown>
+  >
+  const iterate: (() => Iterator<unknown> | AsyncIterator<unknown>) | undefined = async ?? sync
+  return iterate !== undefined && isSpentByIterating(() => iterate.call(value))
+}
+
+const isSpentByIterating = (iterate: () => Iterator<unknown> | AsyncIterator<unknown>): boolean => {
+  try {
+    const first = iterate()
+    const second = iterate()
+    if (first === second) return true
+    for (const iterator of [first, second]) Promise.resolve(iterator.return?.()).catch(() => {})
+    return false
+  } catch {
+    // One that cannot be had cannot be read.
+    return true
+  }
+}
 
 /** Closes a source that nobody has begun to read. */
 export const discard = (value: unknown): void => {
