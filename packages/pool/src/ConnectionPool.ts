@@ -113,6 +113,12 @@ export interface UnsafePool {
   readonly refusal: (key: ConnectionKey) => PendingLimitReached | undefined
   /** The one timer of the pool and of everything built on it. */
   readonly deadlines: Deadlines
+  /**
+   * Looks for requests that wait for something that need not come: neither a dial, nor one whose time is set, nor a
+   * connection that must come back, nor a place. Answers in words what it finds, which would be a fault of the pool.
+   * For tests and simulations.
+   */
+  readonly waitsInVain: () => string | undefined
   /** Whether new requests are taken: false from the moment a drain begins. */
   readonly takesRequests: () => boolean
 }

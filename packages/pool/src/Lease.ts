@@ -101,6 +101,12 @@ export interface Lease {
    */
   offer(reclaim: (() => void) | undefined): void
   /**
+   * Says whether the lease may last for ever, as that of an event stream or of an upgraded connection may, or is bound
+   * to end by itself before long. After a failed dial requests wait on only for leases that are bound to end, and
+   * `AcquireTimeout` counts the others as streaming. A lease begins as its request said (`LeaseRequest.bounded`).
+   */
+  mayLast(mayLast: boolean): void
+  /**
    * Ends the lease, synchronously. Only the first call counts. A connection on which bytes came while its holder had
    * set no receiver is closed, whatever is said here: nobody knows what they were.
    */
@@ -115,6 +121,12 @@ export interface Lease {
  * @category models
  */
 export interface LeaseRequest {
+  /**
+   * Whether its lease is bound to end by itself before long, as that of an exchange with limits in time is, until
+   * `Lease.mayLast` says otherwise. False by default: how long a connection is held is its holder's business, and no
+   * other request relies on its coming back.
+   */
+  readonly bounded?: boolean | undefined
   onLease(lease: Lease): void
   onRefused(error: AcquireError): void
   /** What the lease is for, in a few words and without secrets: `GET /report`. Asked only if it is reported as leaked. */

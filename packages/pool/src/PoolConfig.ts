@@ -36,7 +36,7 @@ export interface PoolConfig {
   readonly maxConnectionsPerHost: number
   /** Connections to all hosts together. 1024. */
   readonly maxConnections: number
-  /** Requests in line per host; the next fails at once. 1024. */
+  /** Requests in line per host for which no place is free or being opened; the next fails at once. 65,536. */
   readonly maxPendingPerHost: number
   /** How long a request waits for a connection. 30 seconds. */
   readonly acquireTimeout: Duration.DurationInput
@@ -107,7 +107,7 @@ export const defaults: PoolConfig = {
   idleOrder: "fifo",
   maxConnectionsPerHost: 128,
   maxConnections: 1024,
-  maxPendingPerHost: 1024,
+  maxPendingPerHost: 65_536,
   acquireTimeout: Duration.seconds(30),
   maxRequestsPerConnection: Infinity,
   maxConnectingPerHost: 16,

@@ -15,6 +15,10 @@ import type { ConnectionKey } from "./ConnectionKey.js"
 export interface PoolNumbers {
   /** Connections on lease. */
   readonly active: number
+  /** Leases that may last for ever by their holders' word, an open stream's say: each holds a connection. */
+  readonly streaming: number
+  /** Milliseconds for which the oldest of them has been streaming; 0 if none is. */
+  readonly longestStream: number
   /** Connections waiting for work. */
   readonly idle: number
   /** Dials under way. */
@@ -23,13 +27,28 @@ export interface PoolNumbers {
   readonly waiting: number
   /** The most connections the host may have. */
   readonly limit: number
+  /** The limit that is used up by connections which are open, if one is: raising it would help. */
+  readonly limiting: "maxConnectionsPerHost" | "maxConnections" | undefined
   /** Whether the pool is suspended, so that nobody is served. */
   readonly suspended: boolean
 }
 
 const numbers = (n: PoolNumbers): string =>
-  `${n.active} active, ${n.idle} idle, ${n.opening} opening, ${n.waiting} waiting, limit ${n.limit}` +
+  `${n.active} active${streams(n)}, ${n.idle} idle, ${n.opening} opening, ${n.waiting} waiting, limit ${n.limit}` +
   (n.suspended ? ", and the pool is suspended" : "")
+
+const streams = ({ longestStream, streaming }: PoolNumbers): string => {
+  if (streaming === 0) return ""
+  return streaming === 1
+    ? ` (1 of them has been streaming for ${longestStream} ms)`
+    : ` (${streaming} of them have been streaming, the longest for ${longestStream} ms)`
+}
+
+/** What to do where open streams use a limit up. */
+const advice = ({ limiting, streaming }: PoolNumbers): string =>
+  limiting === undefined || streaming === 0
+    ? ""
+    : `; an open stream holds its connection until it ends: raise ${limiting} by as many as are to stay open`
 
 /**
  * A URL or a host that cannot be dialled. `url` never carries user info.
@@ -172,12 +191,12 @@ export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
 }> {
   override get message(): string {
     const last = this.lastFailure === undefined ? "" : `; the last dial failed: ${this.lastFailure.message}`
-    return `No connection to ${this.key} became free within ${this.waited} ms (acquireTimeout): ${numbers(this.numbers)}${last}`
+    return `No connection to ${this.key} became free within ${this.waited} ms (acquireTimeout): ${numbers(this.numbers)}${advice(this.numbers)}${last}`
   }
 }
 
 /**
- * `maxPendingPerHost` requests are waiting already.
+ * `maxPendingPerHost` requests are waiting already for which there is no place, free or being opened.
  *
  * @since 0.1.0
  * @category errors
@@ -186,11 +205,17 @@ export class PendingLimitReached extends Data.TaggedError("PendingLimitReached")
   readonly key: ConnectionKey
   /** The limit. */
   readonly maxPending: number
+  /** Requests that wait beside them, and for whom there is a place: free, or being opened. */
+  readonly placed: number
   readonly numbers: PoolNumbers
 }> {
   override get message(): string {
     const waiting = this.maxPending === 1 ? "1 request is already" : `${this.maxPending} requests are already`
-    return `${waiting} waiting for a connection to ${this.key} (maxPendingPerHost): ${numbers(this.numbers)}`
+    const beside = this.placed === 0 ? "" : `, and ${this.placed} more for which there is a place`
+    return (
+      `${waiting} waiting for a connection to ${this.key} (maxPendingPerHost)${beside}: ` +
+      `${numbers(this.numbers)}${advice(this.numbers)}`
+    )
   }
 }
 

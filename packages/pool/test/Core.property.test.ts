@@ -22,6 +22,7 @@ const hostOf = (step: Step): string => hosts[step.n % hosts.length] as string
 
 const steps = {
   request: (world: World, step: Step) => void world.request(hostOf(step)),
+  requestBounded: (world: World, step: Step) => void world.request(hostOf(step), false, undefined, true),
   requestFresh: (world: World, step: Step) => void world.request(hostOf(step), true),
   cancel: (world: World, step: Step) => {
     const waiter = pick(world.waiters, step.which)
@@ -37,7 +38,8 @@ const steps = {
   },
   dialFails: (world: World, step: Step) => {
     const dial = pick(world.dials, step.which)
-    if (dial !== undefined) world.fail(dial, step.n === 0)
+    const codes = [undefined, undefined, undefined, "", "EMFILE", "EADDRNOTAVAIL"]
+    if (dial !== undefined) world.fail(dial, codes[step.n])
   },
   dialFindsItDead: (world: World, step: Step) => {
     const dial = pick(world.dials, step.which)
@@ -81,6 +83,10 @@ const steps = {
     const held = pick(world.held, step.which)
     if (held !== undefined) world.offer(held)
   },
+  streams: (world: World, step: Step) => {
+    const held = pick(world.held, step.which)
+    if (held !== undefined) world.mayLast(held, step.n !== 0)
+  },
   takesUp: (world: World) => world.takeUp(),
   suspend: (world: World) => world.suspend(),
   resume: (world: World) => world.resume(),
@@ -101,10 +107,10 @@ const steps = {
     if (entry !== undefined) Object.assign(entry.connection, { isOpen: false })
   },
   timePasses: (world: World, step: Step) => {
-    world.now += step.n * 100
+    world.pass(step.n * 100)
   },
   muchTimePasses: (world: World) => {
-    world.now += 1100
+    world.pass(1100)
   },
   cleanup: (world: World) => void world.cleanup(),
   clear: (world: World) => void world.clear(),
@@ -115,12 +121,13 @@ const steps = {
 }
 
 const weights: ReadonlyArray<readonly [number, keyof typeof steps]> = [
-  [10, "request"],
+  [6, "request"],
+  [4, "requestBounded"],
   [2, "requestFresh"],
   [2, "cancel"],
   [1, "expire"],
   [8, "dialSucceeds"],
-  [2, "dialFails"],
+  [3, "dialFails"],
   [1, "dialFindsItDead"],
   [12, "returns"],
   [1, "returnsWithHints"],
@@ -130,6 +137,7 @@ const weights: ReadonlyArray<readonly [number, keyof typeof steps]> = [
   [2, "diesUnanswered"],
   [4, "fallsSilent"],
   [8, "isOffered"],
+  [3, "streams"],
   [6, "takesUp"],
   [1, "suspend"],
   [10, "resume"],
@@ -196,11 +204,12 @@ describe("The decision core, whatever happens in whatever order", () => {
               world.hosts.size,
               world.state.expiries.size,
               world.state.wanting.size,
+              world.state.redials.size,
               world.state.offers.size,
               world.state.reclaiming,
               world.state.lacking.size
             ],
-            [0, 0, 0, 0, 0, 0, 0, 0]
+            [0, 0, 0, 0, 0, 0, 0, 0, 0]
           )
         }
       ),
@@ -227,5 +236,5 @@ describe("The decision core, whatever happens in whatever order", () => {
       expected.filter((what) => !happened.has(what)),
       []
     )
-  }, 60_000)
+  }, 180_000)
 })

@@ -101,7 +101,7 @@ describe("Limits on the line", () => {
   )
 
   it.effect("who will be served by a dial under way does not count: a burst onto a new host waits", () =>
-    onPool({ maxPendingPerHost: 0, maxConnectingPerHost: 4 }, function* ({ pool, story }) {
+    onPool({ maxPendingPerHost: 0, maxConnectionsPerHost: 4 }, function* ({ pool, story }) {
       const burst = Array.from({ length: 5 }, () => ask(pool, a))
       assert.deepStrictEqual(
         burst.map((one) => one.waiting),
@@ -113,18 +113,66 @@ describe("Limits on the line", () => {
   )
 
   it.effect("a request that replaces an earlier one keeps its place even in a full line", () =>
-    onPool({ maxPendingPerHost: 0, maxConnectingPerHost: 1 }, function* ({ pool, story }) {
+    onPool({ maxPendingPerHost: 0, maxConnectionsPerHost: 2 }, function* ({ pool, story }) {
       const old = ask(pool, a)
       const socket = yield* story.dialSucceeds(yield* story.expectDial())
       old.held.settle(Lease.Reusable())
-      // The only dial allowed is taken by a request that needs a new connection.
+      // The only place left is taken by a request that needs a new connection.
       ask(pool, a, { fresh: true })
       const newest = ask(pool, a)
       assert.strictEqual(newest.held.connection, socket.connection)
       newest.held.settle(Lease.Broken("PeerClosed"))
       const again = ask(pool, a, { replaces: newest.held })
       assert.isTrue(again.waiting, again.error?.message)
+      ask(pool, a)
       assert.instanceOf(ask(pool, a).error, PoolError.PendingLimitReached)
+    })
+  )
+
+  it.effect(
+    "1,152 requests at once to a new host are all in line or have a place, where 128 are open and 1,024 wait",
+    () =>
+      onOpenNetwork({ maxConnectionsPerHost: 128, maxPendingPerHost: 1024 }, function* ({ pool, story }) {
+        const burst = Array.from({ length: 1152 }, () => ask(pool, a))
+        const oneMore = ask(pool, a)
+        assert.strictEqual(
+          oneMore.error?.message,
+          "1024 requests are already waiting for a connection to http://a.test:80 (maxPendingPerHost), and 128 more for which there is a place: 0 active, 0 idle, 16 opening, 1152 waiting, limit 128"
+        )
+        yield* story.settle
+        let served = 0
+        for (let next = burst.find((one) => one.lease?.settled === false); next !== undefined; ) {
+          next.held.settle(Lease.Reusable())
+          served++
+          yield* story.settle
+          next = burst.find((one) => one.lease?.settled === false)
+        }
+        assert.deepStrictEqual([served, burst.filter((one) => one.error !== undefined).length], [1152, 0])
+      })
+  )
+
+  it.effect(
+    "places of the whole pool count as the host's own do, also those that idle connections elsewhere give up",
+    () =>
+      onOpenNetwork({ maxConnections: 3, maxPendingPerHost: 0 }, function* ({ pool, story }) {
+        const busy = yield* pool.lease(b)
+        ;(yield* pool.lease(b)).settle(Lease.Reusable())
+        const asked = [ask(pool, a), ask(pool, a), ask(pool, a)]
+        assert.deepStrictEqual(
+          asked.map((one) => one.error?._tag),
+          [undefined, undefined, "PendingLimitReached"]
+        )
+        yield* story.settle
+        assert.isTrue(asked[0]?.lease !== undefined && asked[1]?.lease !== undefined)
+        busy.settle(Lease.Reusable())
+      })
+  )
+
+  it.effect("65,536 may wait where nothing else is said", () =>
+    onOpenNetwork({ maxConnectionsPerHost: 1 }, function* ({ pool }) {
+      yield* pool.lease(a)
+      const asked = Array.from({ length: 65_537 }, () => ask(pool, a))
+      assert.deepStrictEqual([asked[65_535]?.waiting, asked[65_536]?.error?._tag], [true, "PendingLimitReached"])
     })
   )
 })

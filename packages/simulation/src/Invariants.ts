@@ -13,6 +13,9 @@ interface Books {
   readonly hosts: ReadonlyArray<readonly [ConnectionKey, HostStats]>
 }
 
+/** The longest time between a failed dial and the next, while requests wait for it. Milliseconds. */
+const longestPause = 1000
+
 export class Invariants {
   private acquired = 0
 
@@ -73,6 +76,8 @@ export class Invariants {
     this.atMost("connections and dials", pool.maxConnections, open + stats.openingConnections)
     this.atMost("connections at one moment", pool.maxConnections, network.maxOpen())
     this.atMost("dials", pool.maxConnecting, stats.openingConnections)
+    const inVain = this.stack.pool.unsafe.waitsInVain()
+    if (inVain !== undefined) trace.broken("nobody waits for nothing", inVain)
     for (const [key, host] of hosts) this.checkHost(key, host)
     const violation = network.violations[0]
     if (violation !== undefined) trace.broken("contract of Connection", violation)
@@ -151,9 +156,12 @@ export class Invariants {
     )
     if (late && hopeless > 0 && overdue > 0 && (full || places >= maxConnectionsPerHost))
       trace.broken("unread answers give way", `${wait}, and ${overdue} answers are on offer`)
-    // After a failed dial those in line wait for what the host has; a newcomer or a departure starts the next dial.
-    const pausing = places > 0 && (host.failing || watch.lastDialFailed(key))
-    if (mayDial && ownRoom && room && !pausing)
+    // After a failed dial the next begins within a second; one at a time in the whole pool where it failed for want of
+    // something of our own.
+    const isSoon = (since: number) => since <= longestPause + slack
+    const pausing = isSoon(watch.sinceFailure(key) ?? Infinity)
+    const scarce = watch.sinceScarcity < Infinity && (stats.openingConnections > 0 || isSoon(watch.sinceScarcity))
+    if (mayDial && ownRoom && room && !pausing && !scarce)
       trace.broken("no needless waiting", `${wait}, ${host.openingConnections} are dialled, and there is room for more`)
   }
 

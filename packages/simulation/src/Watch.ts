@@ -9,6 +9,7 @@ import type { ConnectorShape } from "@hotaru/pool/Connector"
 import type { Deadline, Deadlines } from "@hotaru/pool/Deadlines"
 import type { Lease, LeaseRequest, LeaseRequestOptions, PendingLease } from "@hotaru/pool/Lease"
 import type { AcquireError } from "@hotaru/pool/PoolError"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
@@ -33,6 +34,10 @@ class Asked implements LeaseRequest {
     readonly since: number
   ) {}
 
+  get bounded(): boolean | undefined {
+    return this.inner.bounded
+  }
+
   onLease(lease: Lease): void {
     this.watch.granted(this, lease)
     this.inner.onLease(lease)
@@ -55,7 +60,9 @@ export class Watch {
   /** Requests of the client before the last dial ended. */
   askedBeforeDial = 0
   private readonly connections = new Map<WatchedConnection, ConnectionKey>()
-  private readonly failed = MutableHashMap.empty<ConnectionKey, boolean>()
+  private readonly failed = MutableHashMap.empty<ConnectionKey, number | undefined>()
+  /** When a dial last failed for want of something of our own. */
+  private scarceAt = -Infinity
   private readonly doomed = new WeakSet<Connection>()
   private asked = 0
   private readonly tickets = new WeakMap<Lease, Asked>()
@@ -81,7 +88,10 @@ export class Watch {
           (exit) =>
             Effect.sync(() => {
               this.askedBeforeDial = this.asked
-              MutableHashMap.set(this.failed, key, !(exit._tag === "Success" && exit.value.isOpen))
+              const opened = exit._tag === "Success" && exit.value.isOpen
+              MutableHashMap.set(this.failed, key, opened ? undefined : this.now())
+              const error = exit._tag === "Failure" ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
+              if (error?._tag === "ConnectError" && error.local) this.scarceAt = this.now()
             })
         )
     }
@@ -95,13 +105,22 @@ export class Watch {
     if (lease !== undefined) this.offers.follow(lease)
   }
 
-  /** Whether the last dial that the pool heard of did not give it a connection that could be used. */
-  lastDialFailed(key: ConnectionKey): boolean {
-    return Option.getOrElse(MutableHashMap.get(this.failed, key), () => false)
+  /**
+   * Milliseconds since the last dial that the pool heard of, if it did not give it a connection that could be used;
+   * undefined if it did.
+   */
+  sinceFailure(key: ConnectionKey): number | undefined {
+    const at = Option.getOrUndefined(MutableHashMap.get(this.failed, key))
+    return at === undefined ? undefined : this.now() - at
+  }
+
+  /** Milliseconds since a dial failed for want of something of our own; infinite if none did. */
+  get sinceScarcity(): number {
+    return this.now() - this.scarceAt
   }
 
   pool(inner: ConnectionPoolShape): ConnectionPoolShape {
-    const { deadlines, refusal, request, takesRequests } = inner.unsafe
+    const { deadlines, refusal, request, takesRequests, waitsInVain } = inner.unsafe
     return {
       ...inner,
       unsafe: {
@@ -112,7 +131,8 @@ export class Watch {
           if (refused !== undefined) this.trace.note(`request #${++this.asked} to ${key} refused before it was made`)
           return refused
         },
-        takesRequests
+        takesRequests,
+        waitsInVain
       }
     }
   }

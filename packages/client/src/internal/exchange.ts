@@ -60,6 +60,11 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     return this.pool.deadlines
   }
 
+  /** Its limits in time end its lease, until the reader or the sender says that it may last. */
+  get bounded(): boolean {
+    return true
+  }
+
   start(resume: (result: Exit.Exit<Answer, Failure>) => void): void {
     this.resume = resume
     const { requestTimeout } = this.plan.limits

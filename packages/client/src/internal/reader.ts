@@ -67,6 +67,8 @@ export class Reader implements BodySource {
     const decoder = Decoders.take(plan.limits)
     decoder.start(plan.head.method)
     this.decoder = decoder
+    // A stream that is sent may last for ever.
+    if (plan.body._tag === "Stream") lease.mayLast(true)
   }
 
   get deadlines(): Deadlines {
@@ -120,7 +122,8 @@ export class Reader implements BodySource {
     const { headersTimeout } = this.plan.limits
     if (this.state !== "Head") return
     if (this.lease.reused) this.sentAt = this.host.deadlines.now()
-    if (headersTimeout === Infinity) return
+    if (headersTimeout === Infinity) return this.lease.mayLast(true)
+    if (this.plan.body._tag === "Stream") this.lease.mayLast(false)
     this.setTimer(headersTimeout, () =>
       // The answer may be here and not read yet.
       this.afterTurn(
@@ -167,6 +170,8 @@ export class Reader implements BodySource {
     if (body === undefined || head === undefined) return
     if (!this.told) {
       this.told = true
+      // An answer whose head came without its end: of how long its body will be nothing is known.
+      if (body.isOpen) this.lease.mayLast(true)
       if (this.refused === undefined) body.awaitReader()
       this.host.answered({ head, body, lease: this.lease, refused: this.refused })
     }
@@ -206,6 +211,7 @@ export class Reader implements BodySource {
     const cheap = rest === undefined ? !interrupted : rest <= bodyDrainBytes
     if (!cheap || !this.sender.isGiven) return this.host.settle(Lease.Broken("BodyAbandoned"))
     this.state = "Draining"
+    this.lease.mayLast(false)
     this.setTimer(bodyDrainTimeout, () => this.host.settle(Lease.Broken("BodyNotDrained")))
     this.lease.connection.resume()
   }

@@ -6,13 +6,16 @@
 import type { Connection } from "../Connection.js"
 import { ConnectError, type DialError, type EgressDenial } from "../PoolError.js"
 import * as PoolEvent from "../PoolEvent.js"
+import { graceFor, hopeOf } from "./hope.js"
 import { dismiss } from "./leasing.js"
 import type { LinkedList } from "./list.js"
 import type { Commands, Dial, HostRecord, PoolState, Waiter } from "./model.js"
 import { Entry } from "./model.js"
 import { joinPeer } from "./peers.js"
 import { endDial, forgetIfEmpty, retire, review, serve } from "./places.js"
+import { postpone, relax } from "./redialling.js"
 import { place } from "./returning.js"
+import { Strain, scarcityOf } from "./strain.js"
 
 /**
  * A dial has opened a connection. `jitter`, from 0 to 1, says how much of the lifetime's random share is taken off.
@@ -63,6 +66,9 @@ export const opened = (
     return entry
   }
   host.health.opened()
+  relax(state, host)
+  state.strain.opened(dial.number, state.open + state.opening)
+  host.strain?.opened(dial.number, host.places)
   if (host.entries.size >= host.wanted) host.wanted = 0
   review(state, host)
   place(state, entry, true, now, out)
@@ -101,12 +107,13 @@ const deny = (
 }
 
 /**
- * Whose error is it? While the host has another connection, open or opening, nobody's: the requests keep their places.
- * Otherwise it is the error of all who were in line when the dial began. Requests that take only a new connection
+ * Whose error is it? While another dial is under way, or a connection of the host must come back, nobody's: the requests
+ * keep their places. Otherwise it is the error of all who were in line when the dial began; where the host holds
+ * connections that need not come back, once they have waited for a moment. Requests that take only a new connection
  * cannot wait for one that is open: their only hope is another dial.
  *
- * No new dial is started for those who keep their places: a connection they can wait for exists, and dialling on would
- * be a storm of dials. A newcomer or a departure starts the next.
+ * For those who keep their places one dial at a time is tried again, after ever longer waits; a newcomer starts the
+ * next at once. Dialling on would be a storm of dials.
  */
 const unavailable = (
   state: PoolState,
@@ -118,29 +125,44 @@ const unavailable = (
 ): void => {
   host.health.failed(error, now)
   host.wanted = 0
+  noteScarcity(state, dial, error, now)
   // A suspended pool keeps its line: what failed may be what it was suspended for.
-  if (state.phase !== "Suspended") {
-    if (host.dials.size === 0) dismissThose(state, host.freshWaiters, dial, error, now, out)
-    if (host.places === 0) dismissThose(state, host.waiters, dial, error, now, out)
+  if (state.phase !== "Suspended" && host.dials.size === 0) {
+    const hope = hopeOf(host)
+    const atLeast = hope === "Perhaps" ? graceFor : 0
+    dismissThose(state, host.freshWaiters, dial, 0, error, now, out)
+    if (hope !== "Bound") dismissThose(state, host.waiters, dial, atLeast, error, now, out)
   }
+  postpone(state, dial, now)
   review(state, host)
-  if (host.places > 0 && (host.dials.size > 0 || host.freshWaiters.size === 0)) state.wanting.remove(host)
   forgetIfEmpty(state, host, out)
   serve(state, now, out)
 }
 
-/** Refuses those of a line who were in it when the dial began. */
+/** What our own side has run out of limits the next dials. */
+const noteScarcity = (state: PoolState, dial: Dial, error: DialError, now: number): void => {
+  const { host, number } = dial
+  const scarcity = scarcityOf(error)
+  if (scarcity === "Process") state.strain.failed(number, state.dialled, state.open + state.opening, now)
+  if (scarcity === "Host") {
+    host.strain ??= new Strain()
+    host.strain.failed(number, state.dialled, host.places, now)
+  }
+}
+
+/** Refuses those of a line who were in it when the dial began and have waited for at least so long. */
 const dismissThose = (
   state: PoolState,
   line: LinkedList<Waiter>,
   dial: Dial,
+  atLeast: number,
   error: DialError,
   now: number,
   out: Commands
 ): void => {
   for (let waiter = line.head; waiter !== undefined; ) {
     const { next } = waiter
-    if (waiter.arrival < dial.nextArrival) dismiss(state, waiter, error, now, out)
+    if (waiter.arrival < dial.nextArrival && now - waiter.since >= atLeast) dismiss(state, waiter, error, now, out)
     waiter = next
   }
 }

@@ -17,16 +17,19 @@ import { Dialler, type DialOwner, openedTwice } from "./dialler.js"
 import * as Dialling from "./dialling.js"
 import { distrust } from "./distrust.js"
 import { EventHub } from "./eventHub.js"
+import * as Hope from "./hope.js"
 import { HostMap } from "./hostMap.js"
 import { LeakWatch } from "./leakWatch.js"
 import { LeaseImpl, type LeaseOwner, PendingRequest, revocation } from "./lease.js"
 import * as Origins from "./leaseOrigins.js"
 import * as Leasing from "./leasing.js"
+import { LinkedList } from "./list.js"
 import type { Command, Commands, Dial, Entry, PoolReason } from "./model.js"
 import { type HostRecord, PoolState } from "./model.js"
 import * as Offers from "./offers.js"
 import { fallsSilent } from "./peers.js"
 import { Reclaimer } from "./reclaimer.js"
+import { Redialler } from "./redialler.js"
 import * as Retrying from "./retrying.js"
 import * as Returning from "./returning.js"
 import type { PoolSettings } from "./settings.js"
@@ -34,6 +37,7 @@ import * as Suspension from "./suspension.js"
 import { orElse } from "./theirs.js"
 import type { TimeKeeper } from "./timeKeeper.js"
 import * as Upkeep from "./upkeep.js"
+import { waitsInVain } from "./vain.js"
 import { Watchers } from "./watchers.js"
 
 export class Interpreter implements LeaseOwner, DialOwner {
@@ -45,6 +49,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
   private readonly dialler: Dialler
   private readonly leaks: LeakWatch
   private readonly reclaimer: Reclaimer
+  private readonly redialler: Redialler
   private readonly commands: Commands = []
   /** Whether commands are being carried out: within a callback of the pool nothing is granted before it has returned. */
   executing = false
@@ -62,6 +67,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
     this.hosts = new HostMap(settings, time.now)
     this.deadlines = new DeadlineLists(time)
     this.reclaimer = new Reclaimer(this.state, this.hosts, this.deadlines, (decision) => this.decide(decision))
+    this.redialler = new Redialler(this.state, this.deadlines, (decision) => this.decide(decision))
     this.leaks = new LeakWatch(this.deadlines, this.events, runtime)
     this.dialler = new Dialler(connector, runtime, connections, this.deadlines, this)
   }
@@ -138,6 +144,32 @@ export class Interpreter implements LeaseOwner, DialOwner {
     )
   }
 
+  mayLast(lease: LeaseImpl, mayLast: boolean): void {
+    const { entry } = lease
+    if (lease.settled || entry.state === "Retired") return
+    if (lease.bound === mayLast) (mayLast ? Hope.unbind : Hope.bind)(entry)
+    lease.bound = !mayLast
+    if (!mayLast) this.endStream(lease)
+    else if (lease.streaming === undefined) {
+      lease.streaming = new Hope.Streaming(entry.host, this.time.now())
+      entry.host.streams ??= new LinkedList()
+      entry.host.streams.append(lease.streaming)
+    }
+  }
+
+  private endStream(lease: LeaseImpl): void {
+    const { streaming } = lease
+    if (streaming === undefined) return
+    lease.streaming = undefined
+    streaming.host.streams?.remove(streaming)
+  }
+
+  /** What breaks the rule that no request waits for something that need not come. */
+  get waitsInVain(): string | undefined {
+    if (!this.redialler.isSet) return "the next dial has no time set"
+    return waitsInVain(this.state, this.hosts.all(), this.time.now())
+  }
+
   allowRetry(lease: LeaseImpl): boolean {
     return this.decide((now, out) => Retrying.allow(this.state, lease.entry, now, out))
   }
@@ -195,6 +227,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
   /** The lease is over, in whatever way; answers whether it was being taken back. */
   private end(lease: LeaseImpl, cameBack: boolean): boolean {
     this.leaks.end(lease, cameBack)
+    this.endStream(lease)
     return lease.offered !== undefined && this.reclaimer.end(lease.offered)
   }
 
@@ -224,6 +257,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
     }
     this.watchers.wake()
     this.reclaimer.rest()
+    this.redialler.look()
   }
 
   private execute(command: Command): void {

@@ -8,6 +8,7 @@ import type { ConnectionKey } from "../ConnectionKey.js"
 import type { Deadline } from "../Deadlines.js"
 import type { Lease, LeaseRequest, PendingLease, Settlement } from "../Lease.js"
 import { LeaseRevoked, PoolClosed } from "../PoolError.js"
+import type { Streaming } from "./hope.js"
 import type { LeaseFacts } from "./lessons.js"
 import type { Command, Entry, HostRecord, PoolReason, PoolState } from "./model.js"
 import { Waiter } from "./model.js"
@@ -17,6 +18,7 @@ import type { Offer } from "./offers.js"
 export interface LeaseOwner {
   settle(lease: LeaseImpl, settlement: Settlement): void
   offer(lease: LeaseImpl, reclaim: (() => void) | undefined): void
+  mayLast(lease: LeaseImpl, mayLast: boolean): void
   allowRetry(lease: LeaseImpl): boolean
   cancel(request: PendingRequest): boolean
   lost(entry: Entry, reason: PoolReason): void
@@ -67,6 +69,10 @@ export class LeaseImpl implements Lease, LeaseFacts {
   /** What it was last offered with, if it ever was. */
   offered: Offer | undefined = undefined
   readonly heardBefore: number
+  /** Whether it is bound to end before long, as far as its holder has said. */
+  bound: boolean
+  /** Set while its holder says that it may last for ever. */
+  streaming: Streaming | undefined = undefined
 
   constructor(
     private readonly owner: LeaseOwner,
@@ -78,6 +84,7 @@ export class LeaseImpl implements Lease, LeaseFacts {
     this.reused = grant.reused
     this.requestCount = grant.entry.requestCount - 1
     this.heardBefore = grant.entry.peer.heard
+    this.bound = grant.waiter.request.bounded === true
     this.bytesReadBefore = connection.bytesRead
     this.bytesWrittenBefore = connection.bytesWritten
   }
@@ -147,6 +154,10 @@ export class LeaseImpl implements Lease, LeaseFacts {
 
   offer(reclaim: (() => void) | undefined): void {
     this.owner.offer(this, reclaim)
+  }
+
+  mayLast(mayLast: boolean): void {
+    this.owner.mayLast(this, mayLast)
   }
 
   settle(settlement: Settlement): void {

@@ -7,17 +7,41 @@ import type { AcquireError, PoolNumbers } from "../PoolError.js"
 import { AcquireTimeout, PendingLimitReached, PoolClosed } from "../PoolError.js"
 import * as PoolEvent from "../PoolEvent.js"
 import { cheaply } from "./cheapError.js"
+import { bind } from "./hope.js"
 import type { Commands, Entry, HostRecord, PoolState, Waiter } from "./model.js"
 import { dropSurplusDials, forgetIfEmpty, passOver, relist, review, serve, staleness, unlist } from "./places.js"
+import { hasten } from "./redial.js"
 
-const numbersOf = (state: PoolState, host: HostRecord): PoolNumbers => ({
+const numbersOf = (state: PoolState, host: HostRecord, now: number): PoolNumbers => ({
   active: host.active,
+  streaming: host.streams?.size ?? 0,
+  longestStream: Math.round(now - (host.streams?.head?.since ?? now)),
   idle: host.idle,
   opening: host.opening,
   waiting: host.waiting,
   limit: host.settings.maxConnections,
+  limiting: limiting(state, host),
   suspended: state.phase === "Suspended"
 })
+
+/** Which limit on connections is used up, so that raising it would help. */
+const limiting = (state: PoolState, host: HostRecord): PoolNumbers["limiting"] => {
+  if (host.entries.size >= host.settings.maxConnections) return "maxConnectionsPerHost"
+  return state.open >= state.settings.maxConnections ? "maxConnections" : undefined
+}
+
+/**
+ * Requests in line for whom there is a place: free now, or taken by a dial under way. They are not held up by others,
+ * and do not count against `maxPendingPerHost`.
+ */
+const placed = (state: PoolState, host: HostRecord): number => {
+  const { dials, entries, settings } = host
+  if (state.phase !== "Open") return dials.size
+  const own = settings.maxConnections - entries.size
+  // Dials of other hosts have their places; an idle connection gives its own up.
+  const ofAll = state.settings.maxConnections - state.open - (state.opening - dials.size) + state.idle.size
+  return Math.max(dials.size, Math.min(own, ofAll))
+}
 
 /**
  * A request comes into line; if a connection is free and nobody stands before it, it is granted at once. `isNew`: it
@@ -44,20 +68,21 @@ export const request = (state: PoolState, waiter: Waiter, isNew: boolean, now: n
   }
   enqueue(state, waiter)
   serve(state, now, out)
-  // Those who will be served by a dial under way do not count as waiting; a request that keeps its place never does.
-  if (isNew && waiter.waiting && host.waiting - host.dials.size > host.settings.maxPending) {
+  // A request that keeps its place is never one too many.
+  if (isNew && waiter.waiting && host.waiting - placed(state, host) > host.settings.maxPending) {
     leaveLine(state, waiter)
-    refuse(state, waiter, pendingLimitReached(state, host), now, out)
+    refuse(state, waiter, pendingLimitReached(state, host, now), now, out)
     forgetIfEmpty(state, host, out)
   } else if (state.observed && waiter.waiting) {
     out.push({ _tag: "Emit", event: PoolEvent.Queued({ at: now, key: host.key, waiting: host.waiting }) })
   }
 }
 
-const pendingLimitReached = (state: PoolState, host: HostRecord): PendingLimitReached => {
+const pendingLimitReached = (state: PoolState, host: HostRecord, now: number): PendingLimitReached => {
   state.pendingLimitReached++
   const { maxPending } = host.settings
-  return cheaply(() => new PendingLimitReached({ key: host.key, maxPending, numbers: numbersOf(state, host) }))
+  const numbers = numbersOf(state, host, now)
+  return cheaply(() => new PendingLimitReached({ key: host.key, maxPending, placed: placed(state, host), numbers }))
 }
 
 /** Whether a new request could neither be served nor stand in line, as can be seen at a glance: a busy host's own limits are reached. */
@@ -72,7 +97,7 @@ export const isHopeless = (state: PoolState, host: HostRecord): boolean =>
 export const refuseAtOnce = (state: PoolState, host: HostRecord, now: number, out: Commands): PendingLimitReached => {
   host.askedAt = now
   host.neglected = false
-  const error = pendingLimitReached(state, host)
+  const error = pendingLimitReached(state, host, now)
   if (state.observed) {
     out.push({ _tag: "Emit", event: PoolEvent.Refused({ at: now, key: host.key, waited: 0, error }) })
   }
@@ -112,6 +137,8 @@ const enqueue = (state: PoolState, waiter: Waiter): void => {
   line.insert(waiter, (other) => other.ticket > waiter.ticket)
   waiter.waiting = true
   waiter.arrival = state.nextArrival++
+  waiter.host.latestArrival = waiter.arrival
+  hasten(state, waiter.host)
   state.waiting++
   state.crowded.add(waiter.host)
   review(state, waiter.host)
@@ -142,6 +169,7 @@ export const grant = (state: PoolState, waiter: Waiter, entry: Entry, now: numbe
   entry.state = "Leased"
   entry.leases++
   entry.requestCount++
+  if (waiter.request.bounded === true) bind(entry)
   relist(entry)
   if (usedBefore) {
     state.hits++
@@ -203,7 +231,7 @@ export const expire = (state: PoolState, waiter: Waiter, now: number, out: Comma
   const error = new AcquireTimeout({
     key: host.key,
     waited: Math.round(now - waiter.since),
-    numbers: numbersOf(state, host),
+    numbers: numbersOf(state, host, now),
     lastFailure: host.health.lastFailure
   })
   dismiss(state, waiter, error, now, out)

@@ -17,6 +17,8 @@ export interface LeaseFacts {
   readonly idledFor: number
   /** Whether it took only a new connection, because it was a retry. */
   readonly isRetry: boolean
+  /** Whether it was bound to end before long, as far as its holder had said. */
+  readonly bound: boolean
   readonly hasRead: boolean
   readonly hasWritten: boolean
   /** The peer's count of pieces heard when it was granted. */

@@ -90,6 +90,7 @@ export const make = (
         request: (key, request, options) => pool.request(key, request, options),
         refusal: (key) => Glances.refusal(pool, key),
         deadlines: pool.deadlines,
+        waitsInVain: () => pool.waitsInVain,
         takesRequests: () => pool.state.takesRequests
       }
     }

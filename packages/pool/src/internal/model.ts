@@ -10,10 +10,13 @@ import type { PoolEvent } from "../PoolEvent.js"
 import type { PooledConnection } from "../PooledConnection.js"
 import type { Health } from "./health.js"
 import { type HeapElement, IndexedHeap, notInHeap } from "./heap.js"
+import type { Streaming } from "./hope.js"
 import { type Linked, LinkedList } from "./list.js"
 import type { Offer, OfferLink } from "./offers.js"
 import type { Peer } from "./peers.js"
+import type { Redial } from "./redial.js"
 import type { HostSettings, PoolSettings } from "./settings.js"
+import { Strain } from "./strain.js"
 
 /** Why the pool itself retires a connection; whoever settles a lease brings reasons of its own. */
 export type PoolReason =
@@ -62,6 +65,8 @@ export class Entry implements PooledConnection, Linked<Entry> {
   state: ConnectionState = "Unplaced"
   /** Leases it carries now. */
   leases = 0
+  /** Those of them that are bound to end before long. */
+  bound = 0
   requestCount = 0
   lastUsedAt: number
   /** How long it may be idle: the pool's limit or the peer's hint, whichever is less. */
@@ -122,6 +127,8 @@ export class Dial {
   ended = false
   constructor(
     readonly host: HostRecord,
+    /** 1 for the pool's first. */
+    readonly number: number,
     readonly startedAt: number,
     /** Requests that arrived before this one were in line when the dial began. */
     readonly nextArrival: number
@@ -144,6 +151,16 @@ export class HostRecord implements PerHostPool {
   /** Waiters that take only a new connection. */
   readonly freshWaiters = new LinkedList<Waiter>()
   readonly dials = new Set<Dial>()
+  /** When the next dial may begin; set while the last one has failed. */
+  redial: Redial | undefined = undefined
+  /** What is known of the local ports left for it; made when they have run out. */
+  strain: Strain | undefined = undefined
+  /** Its leases that are bound to end before long. */
+  bound = 0
+  /** Its leases that may last for ever, by their holders' word, the longest first; made with the first. */
+  streams: LinkedList<Streaming> | undefined = undefined
+  /** The number of its latest arrival in line. */
+  latestArrival = 0
   /** Everything open, by connection. */
   readonly entries = new Set<Entry>()
   /** Its addresses to which connections are open. */
@@ -211,6 +228,8 @@ export class PoolState {
   phase: Phase = "Open"
   nextTicket = 1
   nextArrival = 1
+  /** Dials begun. */
+  dialled = 0
   /** Connections open, idle or leased. */
   open = 0
   /** Dials under way. */
@@ -248,6 +267,10 @@ export class PoolState {
   readonly lacking = new IndexedHeap<Lack>(
     (left, right) => left.host.health.unwaitedDialAt < right.host.health.unwaitedDialAt
   )
+  /** Hosts whose next dial waits for its time, after one that failed. */
+  readonly redials = new IndexedHeap<Redial>((left, right) => left.at < right.at)
+  /** What is known of the descriptors left. */
+  readonly strain = new Strain()
   /** All open connections by the time at which they may have expired. */
   readonly expiries = new IndexedHeap<Entry>((left, right) => left.checkAt < right.checkAt)
   /** Hosts that want another connection: fewest connections first, then the one whose request is oldest. */

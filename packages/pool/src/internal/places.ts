@@ -4,9 +4,12 @@
  * Part of the decision core: changes records and appends commands; no I/O, no clock.
  */
 import * as PoolEvent from "../PoolEvent.js"
-import type { Commands, Entry, HostRecord, PoolReason, PoolState } from "./model.js"
+import { unbindAll } from "./hope.js"
+import type { Commands, Entry, HostRecord, IdleLink, PoolReason, PoolState } from "./model.js"
 import { Dial } from "./model.js"
 import { leavePeer } from "./peers.js"
+import { hasten, Redial } from "./redial.js"
+import { longestProbe } from "./strain.js"
 
 /** Dials the host needs beyond those under way, which serve whoever is first in line. */
 const unmet = (host: HostRecord): number => Math.max(host.waiting - host.dials.size, host.wanted - host.places)
@@ -15,18 +18,29 @@ const unmet = (host: HostRecord): number => Math.max(host.waiting - host.dials.s
  * Whether the host's own limits leave it a place. A request that takes only a new connection may have an idle one of
  * its own host closed to get it.
  */
-const hasOwnRoom = (host: HostRecord): boolean =>
+export const hasOwnRoom = (host: HostRecord): boolean =>
   mayDial(host) &&
   (host.places < host.settings.maxConnections || (host.freshWaiters.size > 0 && host.idleList.size > 0))
 
-/** Whether another dial to the host may begin beside those under way: while it fails, one at a time. */
-const mayDial = (host: HostRecord): boolean => host.dials.size < (host.health.failing ? 1 : host.settings.maxConnecting)
+/** Whether another dial to the host may begin beside those under way: after a failure one at a time, in its time. */
+const mayDial = (host: HostRecord): boolean => {
+  if (host.redial?.state === "Waiting") return false
+  const isCareful = host.health.failing || host.redial !== undefined
+  return host.dials.size < (isCareful ? 1 : host.settings.maxConnecting)
+}
 
 /** Puts the host among those that want a connection, or takes it out, as its numbers say now. */
 export const review = (state: PoolState, host: HostRecord): void => {
   if (state.phase === "Open" && unmet(host) > 0 && hasOwnRoom(host)) state.wanting.put(host)
   else state.wanting.remove(host)
+  if (host.redial?.state === "Waiting") noteRedial(state, host, host.redial)
   if (host.settings.minIdle > 0) noteLack(state, host)
+}
+
+/** Sees to it that the host's next dial begins in its time while requests wait for it, and only then. */
+const noteRedial = (state: PoolState, host: HostRecord, redial: Redial): void => {
+  if (state.phase === "Open" && host.waiting > 0 && host.dials.size === 0) state.redials.put(redial)
+  else state.redials.remove(redial)
 }
 
 /** Puts the host among those that lack idle connections, or takes it out. */
@@ -57,19 +71,33 @@ export const serve = (state: PoolState, now: number, out: Commands): void => {
       forgetIfEmpty(state, host, out)
       continue
     }
+    const makesRoom = full || host.places >= host.settings.maxConnections
+    if (full && state.idle.size === 0 && host.places < host.settings.maxConnections) return
+    // Nothing is closed for a dial that descriptors are lacking for.
+    if (state.strain.dialAt(state.open + state.opening - (makesRoom ? 1 : 0)) > now) return
+    if (isStrained(state, host, now)) continue
     if (host.places >= host.settings.maxConnections) {
       retire(state, host.idleList.head as Entry, "MadeRoom", now, out)
     } else if (full) {
-      const longestIdle = state.idle.head
-      if (longestIdle === undefined) return
-      retire(state, longestIdle.entry, "MadeRoom", now, out)
+      retire(state, (state.idle.head as IdleLink).entry, "MadeRoom", now, out)
     }
     startDial(state, host, now, out)
   }
 }
 
+/** Whether the host's next dial has to wait until a local port may be free; it is tried in its time then. */
+const isStrained = (state: PoolState, host: HostRecord, now: number): boolean => {
+  const places = Math.min(host.places, host.settings.maxConnections - 1)
+  const dialAt = host.strain === undefined ? now : host.strain.dialAt(places)
+  if (dialAt <= now) return false
+  host.redial ??= new Redial(host)
+  host.redial.waitUntil(Math.min(dialAt, now + longestProbe))
+  review(state, host)
+  return true
+}
+
 const startDial = (state: PoolState, host: HostRecord, now: number, out: Commands): void => {
-  const dial = new Dial(host, now, state.nextArrival)
+  const dial = new Dial(host, ++state.dialled, now, state.nextArrival)
   host.dials.add(dial)
   state.opening++
   review(state, host)
@@ -143,7 +171,10 @@ export const discard = (state: PoolState, entry: Entry, reason: string, now: num
   }
   entry.state = "Retired"
   relist(entry)
+  unbindAll(entry)
   host.entries.delete(entry)
+  // With its last connection a host loses what its requests may have waited for instead of a dial.
+  if (host.entries.size === 0) hasten(state, host)
   leavePeer(entry)
   state.expiries.remove(entry)
   state.open--
@@ -216,6 +247,7 @@ export const forgetIfEmpty = (state: PoolState, host: HostRecord, out: Commands)
   host.forgotten = true
   state.wanting.remove(host)
   state.lacking.remove(host.lack)
+  if (host.redial !== undefined) state.redials.remove(host.redial)
   out.push({ _tag: "Forget", host })
 }
 
@@ -224,8 +256,9 @@ export const forgetIfEmpty = (state: PoolState, host: HostRecord, out: Commands)
  * becomes free: for a host without any connection that has been waiting for longer, once the total is used up; or for
  * an older request of its own host that takes only a new connection and has no dial coming.
  */
-export const mustMakeRoom = (state: PoolState, host: HostRecord): boolean => {
+export const mustMakeRoom = (state: PoolState, host: HostRecord, now: number): boolean => {
   if (state.opening >= state.settings.maxConnecting) return false
+  if (state.strain.dialAt(state.open + state.opening - 1) > now) return false
   const waiting = host.waiters.head?.ticket ?? Infinity
   const fresh = host.freshWaiters.head?.ticket ?? Infinity
   const totalBinds = state.open + state.opening >= state.settings.maxConnections

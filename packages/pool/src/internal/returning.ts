@@ -7,10 +7,12 @@ import * as Duration from "effect/Duration"
 import type { Settlement } from "../Lease.js"
 import * as PoolEvent from "../PoolEvent.js"
 import { notInHeap } from "./heap.js"
+import { unbind } from "./hope.js"
 import { grant, takeFree } from "./leasing.js"
 import { draw, type LeaseFacts } from "./lessons.js"
 import type { Commands, Entry, HostRecord, PoolState, Waiter } from "./model.js"
 import { dropSurplusDials, idleLimit, mustMakeRoom, relist, retire, review, serve } from "./places.js"
+import { hasten } from "./redial.js"
 
 /** Whoever is in line takes what lies ready; for the moment at which a suspended pool is resumed. */
 export const serveIdle = (state: PoolState, host: HostRecord, now: number, out: Commands): void => {
@@ -19,6 +21,7 @@ export const serveIdle = (state: PoolState, host: HostRecord, now: number, out: 
     if (entry === undefined) break
     grant(state, waiter, entry, now, out)
   }
+  hasten(state, host)
   dropSurplusDials(state, host, now, out)
   review(state, host)
 }
@@ -31,7 +34,7 @@ export const serveIdle = (state: PoolState, host: HostRecord, now: number, out: 
 export const place = (state: PoolState, entry: Entry, isNew: boolean, now: number, out: Commands): void => {
   const host = entry.host
   const waiter = nextFor(state, host, isNew)
-  if (waiter !== undefined && (isNew || !mustMakeRoom(state, host))) {
+  if (waiter !== undefined && (isNew || !mustMakeRoom(state, host, now))) {
     grant(state, waiter, entry, now, out)
     fill(state, entry, isNew, now, out)
   } else if (waiter !== undefined) retire(state, entry, "MadeRoom", now, out)
@@ -96,6 +99,7 @@ export const settle = (
   out: Commands
 ): void => {
   if (entry.state === "Retired") return
+  if (lease.bound) unbind(entry)
   draw(state, entry, settlement, lease, now, out)
   const reason = verdict(state, entry, settlement, now)
   entry.leases--

@@ -22,6 +22,7 @@ import {
   serve,
   staleness
 } from "./places.js"
+import { hasten } from "./redial.js"
 
 /**
  * Closes idle connections that are past their time; answers how many. It looks only at connections whose noted time
@@ -113,6 +114,7 @@ export const warm = (state: PoolState, host: HostRecord, n: number, now: number,
 
 const want = (state: PoolState, host: HostRecord, target: number, now: number, out: Commands): void => {
   host.wanted = target > host.entries.size ? Math.max(host.wanted, target) : host.wanted
+  hasten(state, host)
   review(state, host)
   serve(state, now, out)
   forgetIfEmpty(state, host, out)

@@ -16,6 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Dialling from "../../src/internal/dialling.js"
 import { distrust } from "../../src/internal/distrust.js"
 import { Health } from "../../src/internal/health.js"
+import { bind, unbind } from "../../src/internal/hope.js"
 import * as Leasing from "../../src/internal/leasing.js"
 import type { LeaseFacts } from "../../src/internal/lessons.js"
 import type { Command, Commands, Dial, Entry, Lack } from "../../src/internal/model.js"
@@ -23,10 +24,13 @@ import { HostRecord, PoolState, Waiter } from "../../src/internal/model.js"
 import * as Offers from "../../src/internal/offers.js"
 import { fallsSilent } from "../../src/internal/peers.js"
 import { staleness } from "../../src/internal/places.js"
+import type { Redial } from "../../src/internal/redial.js"
+import * as Redialling from "../../src/internal/redialling.js"
 import * as Returning from "../../src/internal/returning.js"
 import * as Settings from "../../src/internal/settings.js"
 import * as Suspension from "../../src/internal/suspension.js"
 import * as Upkeep from "../../src/internal/upkeep.js"
+import { waitsInVain } from "../../src/internal/vain.js"
 
 let ids = 0
 
@@ -56,10 +60,14 @@ export interface Held {
   readonly reused: boolean
   readonly idledFor: number
   readonly heardBefore: number
+  bound: boolean
   offer?: Offers.Offer
 }
 
 const nobody: Lease.LeaseRequest = { onLease: () => {}, onRefused: () => {} }
+
+/** One whose lease is bound to end before long. */
+const bounded: Lease.LeaseRequest = { ...nobody, bounded: true }
 
 export class World {
   now = 0
@@ -105,10 +113,10 @@ export class World {
     return answer
   }
 
-  request(name: string, fresh = false, replaces?: Waiter): Waiter {
+  request(name: string, fresh = false, replaces?: Waiter, isBounded = false): Waiter {
     const host = this.host(name)
     const ticket = replaces?.ticket ?? this.state.nextTicket++
-    const waiter = new Waiter(nobody, host, ticket, replaces?.since ?? this.now, fresh)
+    const waiter = new Waiter(isBounded ? bounded : nobody, host, ticket, replaces?.since ?? this.now, fresh)
     const foreseen = replaces === undefined && !fresh ? this.glance(host) : undefined
     this.decide((out) => {
       Leasing.request(this.state, waiter, replaces === undefined, this.now, out)
@@ -149,9 +157,11 @@ export class World {
     return this.decide((out) => Dialling.opened(this.state, dial, connection, 0, this.now, out))
   }
 
-  fail(dial: Dial, local = false): void {
+  /** `code`: what our own side has run out of, if it is that. */
+  fail(dial: Dial, code?: string): void {
     this.endDial(dial)
-    const error = new PoolError.ConnectError({ key: dial.host.key, phase: "tcp", detail: "refused", local })
+    const local = code !== undefined
+    const error = new PoolError.ConnectError({ key: dial.host.key, phase: "tcp", code, detail: "failed", local })
     this.decide((out) => Dialling.failed(this.state, dial, error, this.now, out))
   }
 
@@ -166,6 +176,20 @@ export class World {
     const silent = fallsSilent(held.entry, settlement, facts, this.now)
     this.decide((out) => Returning.settle(this.state, held.entry, settlement, facts, this.now, out))
     if (silent) this.decide((out) => distrust(this.state, host, peer, peer.heard, this.now, this.now, out))
+  }
+
+  /** Its holder says whether it may last for ever. */
+  mayLast(held: Held, mayLast: boolean): void {
+    if (held.bound === mayLast) (mayLast ? unbind : bind)(held.entry)
+    held.bound = !mayLast
+    this.check()
+  }
+
+  /** Time passes, and the alarm rings for the dials whose time has come. */
+  pass(millis: number): void {
+    this.now += millis
+    this.decide((out) => Redialling.wake(this.state, this.now, out))
+    assert.isAbove(Redialling.nextWake(this.state, this.now), this.now, "what is due is dialled now")
   }
 
   offer(held: Held): void {
@@ -249,7 +273,8 @@ export class World {
           grantedAt: this.now,
           reused: command.reused,
           idledFor: command.idle,
-          heardBefore: entry.peer.heard
+          heardBefore: entry.peer.heard,
+          bound: waiter.request.bounded === true
         })
         if (!waiter.fresh) {
           for (let other = waiter.host.waiters.head; other !== undefined; other = other.next) {
@@ -346,6 +371,13 @@ export class World {
     assert.isAtMost(state.opening, state.settings.maxConnecting)
     for (const dial of this.dials) assert.isTrue(hosts.includes(dial.host) && dial.host.dials.has(dial) && !dial.ended)
     for (const host of hosts) this.checkHost(host)
+    assert.isUndefined(waitsInVain(state, hosts, this.now))
+    assertHeap(state.redials, (left: Redial, right: Redial) => left.at <= right.at)
+    for (const held of this.held) assert.isTrue(held.entry.bound >= (held.bound ? 1 : 0))
+    assert.strictEqual(
+      sum((host) => host.bound),
+      this.held.filter((held) => held.bound).length
+    )
     for (let link = state.idle.head; link !== undefined; link = link.next) {
       assert.isTrue(
         link.next === undefined || link.entry.lastUsedAt <= link.next.entry.lastUsedAt,
@@ -406,15 +438,15 @@ export class World {
       assert.strictEqual(host.idleList.size, 0, "nobody waits beside an idle connection")
       assert.strictEqual(host.roomy.size, 0, "nobody waits beside a connection with room")
     }
-    const ownRoom =
-      host.places < settings.maxConnections && host.dials.size < (host.health.failing ? 1 : settings.maxConnecting)
+    const mostDials = host.health.failing || host.redial !== undefined ? 1 : settings.maxConnecting
+    const ownRoom = host.places < settings.maxConnections && host.dials.size < mostDials
     const totalRoom =
       state.opening < state.settings.maxConnecting &&
       (state.open + state.opening < state.settings.maxConnections || state.idle.size > 0)
     if (host.waiting > host.dials.size && ownRoom && totalRoom) {
-      // Those whose dial has failed wait for the host's other connections: dialling on would be a storm.
+      // Those whose dial has failed wait for the time of the next one: dialling on would be a storm.
       assert.isTrue(
-        host.health.lastFailure !== undefined && host.places > 0,
+        host.redial?.state === "Waiting" || state.strain.dialAt(state.open + state.opening) > this.now,
         "nobody waits while there is room to dial"
       )
     }

@@ -181,6 +181,8 @@ export class PoolRun {
       this.checkLimits()
       this.checkDead()
       this.checkWaiting()
+      const inVain = this.pool.unsafe.waitsInVain()
+      if (inVain !== undefined) this.wrong(inVain)
       for (const violation of this.network.violations) this.wrong(violation)
     })
   }
@@ -213,7 +215,7 @@ export class PoolRun {
         this.to(key).length + dialling < maxConnectionsPerHost &&
         this.dials.length < maxConnecting &&
         dialling < maxConnectingPerHost
-      // After a failed dial those in line wait for the connections that the host has, and only a newcomer dials again.
+      // After a failed dial those in line wait a while for the connections that the host has before they dial again.
       const failed = Option.contains(MutableHashMap.get(this.lastDial, key), false)
       if (failed && this.to(key).length > 0) continue
       if (mayDial && dialling === 0) this.wrong(`${waiting} wait for ${key}, there is room, and nothing is dialled`)
