@@ -39,8 +39,9 @@ export interface HttpSafety {
   readonly readAhead: number
   /**
    * A body that nobody has begun to read for so long is abandoned, and one that is read by `PooledHttpClient.pull` if
-   * so long passes between two calls. 30 seconds. Where requests wait for which there is no place, or the pool drains, a
-   * body that nobody has begun to read is abandoned after a second already, the longest unread first.
+   * so long passes between two calls. 30 seconds. Where requests wait for which there is no place, or the host drains, a
+   * body that nobody has begun to read is abandoned after a second already, the longest unread first; where the pool
+   * drains, after 100 milliseconds.
    */
   readonly unreadBodyTimeout: Duration.DurationInput
   /** How much of an abandoned body is read and thrown away to save its connection. 256 KiB. */

@@ -1,7 +1,7 @@
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { HttpSafety, PooledHttpClient } from "@hotaru/client"
-import { ConnectionPool } from "@hotaru/pool"
+import { ConnectionKey, ConnectionPool } from "@hotaru/pool"
 import { FakeNetwork, ScriptedServer, Wire } from "@hotaru/testing"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,7 +18,9 @@ const server = () =>
   ScriptedServer.make(({ target }) =>
     target.startsWith("/large")
       ? [Wire.head({ headers: { "content-length": "10000000" } }), "x".repeat(100_000), ScriptedServer.hang]
-      : Wire.ok("small")
+      : target === "/unfinished"
+        ? [Wire.head({ headers: { "content-length": "10" } }), "half", ScriptedServer.hang]
+        : Wire.ok("small")
   )
 
 const story = <A, E>(
@@ -183,16 +185,53 @@ describe("a drain", () => {
       Effect.gen(function* () {
         const network = yield* FakeNetwork.FakeNetwork
         const response = yield* HttpClient.execute(get("/large"))
-        yield* TestClock.adjust("500 millis")
+        yield* TestClock.adjust("50 millis")
         const draining = yield* Effect.fork((yield* ConnectionPool.ConnectionPool).drain)
         yield* settle
-        yield* TestClock.adjust("499 millis")
+        yield* TestClock.adjust("49 millis")
         assert.isFalse(yield* isOver(draining))
         yield* TestClock.adjust("1 millis")
         assert.isTrue(yield* isOver(draining))
         assert.deepStrictEqual(network.open, [])
-        assert.strictEqual(kindOf(yield* Effect.flip(response.text)), "ResponseError Decode BodyAbandoned")
+        const error = yield* Effect.flip(response.text)
+        assert.strictEqual(kindOf(error), "ResponseError Decode BodyAbandoned")
+        assert.include(error.message, "the pool was closing, and no reader had begun to read it")
         assert.deepStrictEqual((yield* stats).closed, { BodyAbandoned: 1 })
+      }),
+      { pool: { drainTimeout: "10 seconds" } }
+    )
+  )
+
+  it.effect("closes a short rest of it at once, which no other request needs any more", () =>
+    story(
+      Effect.gen(function* () {
+        const network = yield* FakeNetwork.FakeNetwork
+        yield* Effect.fork(HttpClient.execute(get("/unfinished")))
+        yield* settle
+        const draining = yield* Effect.fork((yield* ConnectionPool.ConnectionPool).drain)
+        yield* TestClock.adjust("100 millis")
+        assert.isTrue(yield* isOver(draining))
+        assert.deepStrictEqual(network.open, [])
+      }),
+      { pool: { drainTimeout: "10 seconds" } }
+    )
+  )
+
+  it.effect("of its host alone gives it a second, and its reader is told of that", () =>
+    story(
+      Effect.gen(function* () {
+        const response = yield* HttpClient.execute(get("/large"))
+        const pool = yield* ConnectionPool.ConnectionPool
+        const draining = yield* Effect.fork(
+          pool.drainHost(ConnectionKey.make({ host: "a.test", port: 80, useTls: false }))
+        )
+        yield* settle
+        yield* TestClock.adjust("999 millis")
+        assert.isFalse(yield* isOver(draining))
+        yield* TestClock.adjust("1 millis")
+        assert.isTrue(yield* isOver(draining))
+        const error = yield* Effect.flip(response.text)
+        assert.include(error.message, "its host was being drained, and no reader had begun to read it")
       }),
       { pool: { drainTimeout: "10 seconds" } }
     )

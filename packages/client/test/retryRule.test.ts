@@ -256,6 +256,24 @@ describe("a request that is sent again", () => {
     }).pipe(HttpSafety.withLimits({ acquireTimeout: "10 seconds" }), serving)
   )
 
+  it.effect("is sent again while the pool drains, too: a drain loses nothing that is safe to repeat", () =>
+    Effect.gen(function* () {
+      const old = yield* idleConnection()
+      const fiber = yield* Effect.fork(text(get()))
+      yield* old.takeRequest
+      const draining = yield* Effect.fork((yield* pool).drain)
+      yield* (yield* FakeNetwork.FakeNetwork).settle
+      old.end()
+      const fresh = yield* socketNumber(1)
+      yield* fresh.takeRequest
+      assert.isNull(draining.unsafePoll())
+      fresh.send(Wire.ok("saved"))
+      assert.strictEqual(yield* Fiber.join(fiber), "saved")
+      yield* Fiber.join(draining)
+      assert.strictEqual((yield* stats).staleRetries, 1)
+    }).pipe(Effect.provide(clientLayer(undefined, { pool: { drainTimeout: "10 seconds" } })))
+  )
+
   it.effect("is not sent a third time: its fresh connection's end is its own", () =>
     Effect.gen(function* () {
       const old = yield* idleConnection()
@@ -302,7 +320,7 @@ describe("a retry that the pool refuses", () => {
     }).pipe(Effect.provide(clientLayer(undefined, { pool: { retryBudgetPerHost: 0 } })))
   )
 
-  it.effect("because it drains says so, and uses up no budget", () =>
+  it.effect("because its budget is used up says so while it drains, too", () =>
     Effect.gen(function* () {
       const old = yield* idleConnection()
       const fiber = yield* Effect.fork(Effect.flip(text(get())))
@@ -310,6 +328,19 @@ describe("a retry that the pool refuses", () => {
       const draining = yield* Effect.fork((yield* pool).drain)
       yield* (yield* FakeNetwork.FakeNetwork).settle
       old.end()
+      const error = yield* Fiber.join(fiber)
+      assert.strictEqual((error.cause as ExchangeError.ConnectionBroken).retryRefused, "RetryBudget")
+      yield* Fiber.join(draining)
+    }).pipe(Effect.provide(clientLayer(undefined, { pool: { drainTimeout: "10 seconds", retryBudgetPerHost: 0 } })))
+  )
+
+  it.effect("because it has closed says so, and uses up no budget", () =>
+    Effect.gen(function* () {
+      const old = yield* idleConnection()
+      const fiber = yield* Effect.fork(Effect.flip(text(get())))
+      yield* old.takeRequest
+      const draining = yield* Effect.fork((yield* pool).drain)
+      yield* TestClock.adjust("10 seconds")
       const error = yield* Fiber.join(fiber)
       assert.strictEqual((error.cause as ExchangeError.ConnectionBroken).retryRefused, "PoolClosing")
       assert.include(error.message, "not sent again, because the pool is closing")

@@ -75,11 +75,17 @@ export interface ConnectionPoolShape {
   readonly evict: (key: ConnectionKey) => Effect.Effect<number>
   /** Opens connections until the host has `n` open or opening, as far as the limits go, and waits for them. */
   readonly warm: (key: ConnectionKey, n: number) => Effect.Effect<void, AcquireError>
-  /** No new leases; idle connections are closed now, busy ones awaited until `drainTimeout`, then closed. */
+  /**
+   * From here on newcomers are refused. Requests in line keep their places and are served, in order, by connections that
+   * come back and by new ones; an idle connection that no request waits for is closed now, a busy one when it comes back.
+   * At `drainTimeout` requests still in line fail with `PoolClosed`, and what is still on lease is closed. A suspended
+   * pool is resumed for it.
+   */
   readonly drain: Effect.Effect<void>
   /**
    * Ends the connections that one host has now, as `drain` does, while new ones to it may be opened: for a peer that is
-   * being replaced behind its name.
+   * being replaced behind its name. Nothing is refused: requests in line keep their places, and new connections serve
+   * them and newcomers, as far as the limits leave places for them.
    */
   readonly drainHost: (key: ConnectionKey) => Effect.Effect<void>
   /**
@@ -121,6 +127,8 @@ export interface UnsafePool {
   readonly waitsInVain: () => string | undefined
   /** Whether new requests are taken: false from the moment a drain begins. */
   readonly takesRequests: () => boolean
+  /** Whether requests in line are not served any more: true from the moment a drain is over. */
+  readonly isClosed: () => boolean
 }
 
 /**

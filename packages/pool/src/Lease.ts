@@ -90,16 +90,17 @@ export interface Lease {
   /** Bytes of an answer have come: the peer is alive. Call it with each piece; it costs an increment. */
   heard(): void
   /**
-   * Whether the request on this lease may be sent again on a fresh connection: the pool takes new requests, and the
+   * Whether the request on this lease may be sent again on a fresh connection: the pool has not closed, and the
    * host's retry budget is not used up. A refusal for want of budget is counted, so ask only if it would be sent again.
    */
   allowRetry(): boolean
   /**
-   * Offers what the lease is spent on to the pool: an answer that nobody has begun to read. When it has been on offer
-   * for a second and requests wait for which there is no place (or the pool drains), `reclaim` is called, at most once,
-   * the longest on offer first; it must see to it that the lease is settled soon. `undefined` withdraws the offer.
+   * Offers what the lease is spent on to the pool: an answer that no reader has begun to read. When it has been on offer
+   * for a second and requests wait for which there is no place, or its host drains, `reclaim` is called with the reason,
+   * at most once, the longest on offer first; it must see to it that the lease is settled soon. While the pool itself
+   * drains, after 100 milliseconds. `undefined` withdraws the offer.
    */
-  offer(reclaim: (() => void) | undefined): void
+  offer(reclaim: Reclaim | undefined): void
   /**
    * Says whether the lease may last for ever, as that of an event stream or of an upgraded connection may, or is bound
    * to end by itself before long. After a failed dial requests wait on only for leases that are bound to end, and
@@ -112,6 +113,22 @@ export interface Lease {
    */
   settle(settlement: Settlement): void
 }
+
+/**
+ * Why the pool takes a lease back: requests wait for its connection, its host drains (`drainHost`), or the pool does.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ReclaimReason = "Waiting" | "HostDraining" | "PoolDraining"
+
+/**
+ * How a lease on offer is taken back.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Reclaim = (reason: ReclaimReason) => void
 
 /**
  * A request in line, as a value: it is granted a lease, refused, or cancelled, exactly once. Both methods are called
@@ -147,7 +164,7 @@ export interface LeaseRequestOptions {
   readonly replaces?: Lease | undefined
   /**
    * Only a connection opened after this call will do, and the request counts as a retry (`staleRetries`, a `Retried`
-   * event) unless the pool takes no requests any more. False by default.
+   * event) unless the pool has closed. False by default.
    */
   readonly fresh?: boolean | undefined
   /** Milliseconds; overrides `acquireTimeout` for this request. */

@@ -53,7 +53,7 @@ export interface PoolConfig {
   readonly retryBudgetPerHost: number
   /** Connections kept open per known host even when idle. 0. */
   readonly minIdlePerHost: number
-  /** How long a drain waits for busy connections. 10 seconds. */
+  /** How long a drain serves requests in line and waits for busy connections. 10 seconds. */
   readonly drainTimeout: Duration.DurationInput
   /** A lease held longer is reported. Off (`Infinity`). */
   readonly leakThreshold: Duration.DurationInput

@@ -220,23 +220,45 @@ export class PendingLimitReached extends Data.TaggedError("PendingLimitReached")
 }
 
 /**
- * The pool takes no new requests: it is draining or closed.
+ * The pool takes no new requests, because it is draining or closed; or its drain was over before a request in line was
+ * served, or before a lease came back.
  *
  * @since 0.1.0
  * @category errors
  */
-export class PoolClosed extends Data.TaggedError("PoolClosed")<{ readonly key: ConnectionKey }> {
+export class PoolClosed extends Data.TaggedError("PoolClosed")<{
+  readonly key: ConnectionKey
+  /** What the end of the drain met: a request in line, or a lease. Absent: the pool took no new requests. */
+  readonly during?: "line" | "lease" | undefined
+  /** Milliseconds: the drain's time limit, which was over. */
+  readonly drainTimeout?: number | undefined
+  /** Milliseconds that the request had been in line. */
+  readonly waited?: number | undefined
+}> {
+  /** Whether nothing can have been sent: true of all but a lease. */
+  get safeToRetry(): boolean {
+    return this.during !== "lease"
+  }
+
   override get message(): string {
-    return (
-      `The pool is closed; a connection to ${this.key} was asked for. ` +
-      `Provide the pool's layer around everything that uses it, or keep it in a ManagedRuntime.`
-    )
+    const limit = `when the drain's time was over (drainTimeout, ${this.drainTimeout} ms)`
+    switch (this.during) {
+      case "line":
+        return `The pool closed with a request for ${this.key} in line, ${limit}: it had waited for ${this.waited} ms. Nothing of it was sent.`
+      case "lease":
+        return `The pool closed a connection to ${this.key} that was still on lease ${limit}`
+      default:
+        return (
+          `The pool is closed; a connection to ${this.key} was asked for. Nothing was sent. ` +
+          `Provide the pool's layer around everything that uses it, or keep it in a ManagedRuntime.`
+        )
+    }
   }
 }
 
 /**
  * The pool has closed a connection while it was on lease: the time of its host's drain was over, or another of the
- * leases that it carried at once had broken it. Whoever holds the lease is told by the receiver's `onError`.
+ * leases that it carried at once had broken it. Its holder is told by the receiver's `onError`.
  *
  * @since 0.1.0
  * @category errors

@@ -175,6 +175,35 @@ const config: FastCheck.Arbitrary<Partial<PoolConfig.PoolConfig>> = FastCheck.re
   maxLifetime: FastCheck.constant(3000)
 })
 
+/**
+ * The pool drains. Without a story of what happens meanwhile, every dial succeeds and every lease comes back, and then
+ * nothing but the newcomer is refused; with one, the time is over in the midst of it.
+ */
+const drains = (world: World, story: ReadonlyArray<Step> | undefined): void => {
+  const inLine = [...world.waiters]
+  const before = world.refused.length
+  world.drain()
+  assert.strictEqual(world.refused.length, before, "the beginning of a drain refuses nothing")
+  assert.isAtMost(world.state.opening, world.state.waiting, "what is dialled is waited for")
+  world.request(hosts[0] as string)
+  assert.strictEqual(world.refused.at(-1)?._tag, "PoolClosed")
+  if (story !== undefined) for (const each of story) steps[each.what](world, each)
+  for (let left = 10_000; story === undefined && world.state.waiting + world.state.leased > 0; left--) {
+    assert.isAbove(left, 0, "what stands in line is served")
+    const [dial, held] = [world.dials[0], world.held[0]]
+    if (dial !== undefined) world.open(dial)
+    else if (held !== undefined) world.settle(held, Lease.Reusable())
+    else assert.fail("requests wait for nothing")
+  }
+  if (story === undefined) {
+    assert.strictEqual(world.refused.length, before + 1, "nothing in line is refused")
+    assert.isTrue(inLine.every((waiter) => world.wasGranted(waiter)))
+    assert.deepStrictEqual([world.state.open, world.state.opening, world.hosts.size], [0, 0, 0])
+  }
+  const { leased, waiting } = world.state
+  assert.deepStrictEqual(world.close(), { aborted: leased, refused: waiting })
+}
+
 describe("The decision core, whatever happens in whatever order", () => {
   it("keeps its promises after every step, and drains to nothing", () => {
     const happened = new Map<string, number>()
@@ -183,7 +212,8 @@ describe("The decision core, whatever happens in whatever order", () => {
         config,
         FastCheck.array(step, { maxLength: 150, size: "max" }),
         FastCheck.boolean(),
-        (config, story, graceful) => {
+        FastCheck.array(step, { maxLength: 40 }),
+        (config, story, graceful, late) => {
           const world = new World(config)
           for (const each of story) {
             steps[each.what](world, each)
@@ -193,10 +223,10 @@ describe("The decision core, whatever happens in whatever order", () => {
           if (world.state.distrusted > 0) happened.set("distrusted", (happened.get("distrusted") ?? 0) + 1)
           if (world.state.reclaimed > 0) happened.set("reclaimed", (happened.get("reclaimed") ?? 0) + 1)
           for (const error of world.refused) happened.set(error._tag, (happened.get(error._tag) ?? 0) + 1)
-          world.drain()
-          assert.deepStrictEqual([world.state.waiting, world.state.opening, world.state.idle.size], [0, 0, 0])
-          if (graceful) while (world.held[0] !== undefined) world.settle(world.held[0], Lease.Reusable())
-          world.close()
+          drains(world, graceful ? undefined : late)
+          if (world.state.closed.has("DrainTimeout")) happened.set("DrainTimeout", 1)
+          if (world.refused.some((error) => error._tag === "PoolClosed" && error.during === "line"))
+            happened.set("PoolClosed in line", 1)
           assert.deepStrictEqual(
             [
               world.state.open,
@@ -226,6 +256,7 @@ describe("The decision core, whatever happens in whatever order", () => {
       "Evicted",
       "reclaimed",
       "DrainTimeout",
+      "PoolClosed in line",
       "Cleared",
       "PeerClosed",
       "ConnectError",

@@ -1,5 +1,6 @@
 /**
- * Drain: no new leases, idle connections closed now, busy ones awaited for a bounded time. By hand and by the layer's end.
+ * Drain: newcomers refused, requests in line served, idle connections closed now, busy ones awaited, all of it for a
+ * bounded time. By hand and by the layer's end.
  */
 
 import { assert, describe, it } from "@effect/vitest"
@@ -88,7 +89,7 @@ describe("Drain, asked for", () => {
     })
   )
 
-  it.effect("those in line, those who dial and those who come later are refused, typed", () =>
+  it.effect("those in line and those who dial keep their places and are served, those who come later are refused", () =>
     onPool({ maxConnectionsPerHost: 1, drainTimeout: "1 second" }, function* ({ network, pool, story }) {
       const busy = ask(pool, a)
       yield* story.dialSucceeds(yield* story.expectDial(a))
@@ -96,12 +97,21 @@ describe("Drain, asked for", () => {
       const dial = yield* story.expectDial(b)
       yield* story.start("drain", pool.drain)
       const late = ask(pool, a)
-      for (const one of [waiter, dialling, late]) assert.instanceOf(one.error, PoolError.PoolClosed)
+      assert.instanceOf(late.error, PoolError.PoolClosed)
       assert.include(late.error?.message, "Provide the pool's layer around everything that uses it")
-      yield* story.expectDialInterrupted(dial)
-      assert.strictEqual(network.open.length, 1)
-      busy.held.settle(Lease.Broken("test"))
+      assert.isTrue(late.error?.safeToRetry)
+      yield* story.dialSucceeds(dial)
+      ping(dialling.held)
+      // Its connection goes to the next in line; with no other in line it is closed.
+      ping(busy.held)
+      yield* story.expectWaiting("drain")
+      assert.strictEqual(waiter.held.connection, busy.held.connection)
+      ping(waiter.held)
       yield* story.expectDone("drain")
+      assert.deepStrictEqual(
+        network.sockets.map((socket) => socket.destroyed),
+        ["Drained", "Drained"]
+      )
     })
   )
 
@@ -175,24 +185,27 @@ describe("Drain, by the end of the layer", () => {
 
   for (const [clock, test] of clocks) {
     for (const [name, close] of ends) {
-      test(`a scope closed by ${name}, ${clock}: waiters fail, idle closes, busy ones have their time, nothing hangs`, () =>
+      test(`a scope closed by ${name}, ${clock}: waiters are served, idle closes, busy ones have their time, nothing hangs`, () =>
         Effect.gen(function* () {
           const network = yield* FakeNetwork.FakeNetwork
           network.autoAccept()
           const scope = yield* Scope.make()
           const pool = yield* Scope.extend(
-            ConnectionPool.make({ maxConnectionsPerHost: 2, drainTimeout: "50 millis" }),
+            ConnectionPool.make({ maxConnectionsPerHost: 2, drainTimeout: "500 millis" }),
             scope
           )
           const [idle, busy] = [yield* pool.lease(b), yield* pool.lease(a)]
           yield* pool.lease(a)
-          const waiter = yield* Effect.fork(Effect.flip(pool.lease(a)))
+          const waiter = yield* Effect.fork(pool.lease(a))
           yield* network.settle
           ping(idle)
           const closing = yield* Effect.fork(close(scope))
-          assert.strictEqual((yield* Fiber.join(waiter))._tag, "PoolClosed")
+          yield* network.settle
           assert.strictEqual(network.sockets[0]?.destroyed, "Drained")
           ping(busy)
+          const served = yield* Fiber.join(waiter)
+          assert.strictEqual(served.connection, busy.connection)
+          ping(served)
           assert.strictEqual(network.sockets[1]?.destroyed, "Drained")
           // Nobody advances a test's clock: the deadline is in real time.
           yield* Fiber.join(closing)

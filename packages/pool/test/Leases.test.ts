@@ -363,7 +363,7 @@ describe("A callback that throws", () => {
     const logger = Logger.make(({ message }) => {
       seen.push(String(Array.isArray(message) ? message[0] : message))
     })
-    return onOpenNetwork({ maxConnectionsPerHost: 1 }, function* ({ pool, story }) {
+    return onOpenNetwork({ maxConnectionsPerHost: 1 }, function* ({ pool }) {
       const held = yield* pool.lease(a)
       const broken = {
         onLease: () => {},
@@ -374,7 +374,7 @@ describe("A callback that throws", () => {
       pool.unsafe.request(a, broken)
       const other = ask(pool, a)
       yield* Effect.fork(pool.drain)
-      yield* story.settle
+      yield* TestClock.adjust("10 seconds")
       assert.strictEqual(other.error?._tag, "PoolClosed")
       assert.deepStrictEqual(seen, ["A callback of a connection pool threw"])
       ping(held)

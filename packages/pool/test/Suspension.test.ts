@@ -270,15 +270,15 @@ describe("Resumed", () => {
 })
 
 describe("A suspended pool that drains", () => {
-  it.effect("refuses those in line, is suspended no more, and cannot be resumed", () =>
-    onPool({ drainTimeout: "1 minute" }, function* ({ network, pool, story }) {
+  it.effect("serves those in line, is suspended no more, and cannot be resumed", () =>
+    onPool({ maxConnectionsPerHost: 1, drainTimeout: "1 minute" }, function* ({ network, pool, story }) {
       network.autoAccept()
       const held = yield* pool.lease(a)
       yield* pool.suspend
       const waiter = ask(pool, a)
       const warm = yield* story.start("warm", pool.warm(b, 1))
       const drain = yield* story.start("drain", pool.drain)
-      assert.strictEqual(waiter.error?._tag, "PoolClosed")
+      assert.isTrue(waiter.waiting)
       yield* story.expectFailed(warm, "PoolClosed")
       const events = yield* pool.subscribe
       yield* pool.resume
@@ -287,9 +287,27 @@ describe("A suspended pool that drains", () => {
       assert.strictEqual(ask(pool, a).error?._tag, "PoolClosed")
       yield* story.expectWaiting(drain)
       give(held)
+      assert.strictEqual(waiter.held.connection, held.connection)
+      give(waiter.held)
       yield* story.expectDone(drain)
       assert.strictEqual(network.sockets[0]?.destroyed, "Drained")
       assert.deepStrictEqual(yield* toldOf(events, "Drained"), [PoolEvent.Drained({ at: 0, took: 0, aborted: 0 })])
+    })
+  )
+
+  it.effect("gives those in line what lies idle, dials for the others, and closes what is left over", () =>
+    onOpenNetwork({ maxConnectionsPerHost: 2, drainTimeout: "1 minute" }, function* (here) {
+      const { network, pool, story } = here
+      yield* idleConnections(here, a, 1)
+      yield* idleConnections(here, b, 2)
+      yield* pool.suspend
+      const waiters = [ask(pool, a), ask(pool, a), ask(pool, a), ask(pool, b)]
+      yield* story.start("drain", pool.drain)
+      yield* story.settle
+      assert.deepStrictEqual(fates(network), [undefined, undefined, "Drained", undefined])
+      for (const waiter of waiters) give(waiter.held)
+      yield* story.expectDone("drain")
+      assert.deepStrictEqual(fates(network), ["Drained", "Drained", "Drained", "Drained"])
     })
   )
 

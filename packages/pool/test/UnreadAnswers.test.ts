@@ -266,7 +266,7 @@ describe("An answer that nobody has begun to read", () => {
 describe("When the pool drains", () => {
   const drains = ({ pool, story }: Here) => Effect.asVoid(story.start("drain", pool.drain))
 
-  it.effect("every unread answer is taken back, once it was unread for a second", () =>
+  it.effect("every unread answer is taken back, once it was unread for 100 milliseconds", () =>
     onOpenNetwork({ drainTimeout: "1 minute" }, function* (here) {
       const { network, pool, story } = here
       const reclaimed = new Reclaimed()
@@ -276,12 +276,12 @@ describe("When the pool drains", () => {
       reclaimed.offer("young", young)
       yield* drains(here)
       assert.deepStrictEqual(reclaimed.names, ["old"])
-      yield* TestClock.adjust(500)
+      yield* TestClock.adjust(50)
       // One whose head has come only now.
       reclaimed.offer("late", late)
-      yield* TestClock.adjust(500)
+      yield* TestClock.adjust(50)
       assert.deepStrictEqual(reclaimed.names, ["old", "young"])
-      yield* TestClock.adjust(500)
+      yield* TestClock.adjust(50)
       assert.deepStrictEqual(reclaimed.names, ["old", "young", "late"])
       yield* story.expectDone("drain")
       assert.deepStrictEqual(fates(network), ["BodyAbandoned", "BodyAbandoned", "BodyAbandoned"])
@@ -289,7 +289,7 @@ describe("When the pool drains", () => {
   )
 
   it.effect("an offer goes with its connection when the time is over", () =>
-    onOpenNetwork({ drainTimeout: 500 }, function* (here) {
+    onOpenNetwork({ drainTimeout: 50 }, function* (here) {
       const reclaimed = new Reclaimed()
       const lease = yield* here.pool.lease(a)
       yield* drains(here)

@@ -115,16 +115,18 @@ export class Invariants {
       // A suspended pool keeps in mind what was to be warmed up, even if nobody waits for it any more.
       if (any === 0 && !stats.suspended && (draining || (this.plan.pool.minIdlePerHost === 0 && !warming)))
         trace.broken("no empty host", `${key} has nothing and is known still`)
-      if (this.plan.pool.minIdlePerHost === 0 && !warming) this.checkDials(key, host)
-      if (!stats.suspended && !draining) this.checkWaiting(key, host, stats, slack)
+      if (draining || (this.plan.pool.minIdlePerHost === 0 && !warming)) this.checkDials(key, host, draining)
+      // Those in line when a drain began are served like any others.
+      if (!stats.suspended) this.checkWaiting(key, host, stats, slack)
     }
   }
 
   /** Nothing is dialled that nobody waits for and that could not be kept. */
-  private checkDials(key: ConnectionKey, host: HostStats): void {
-    const room = this.plan.pool.enablePooling
-      ? Math.max(this.limits(key).maxIdlePerHost - host.pooledConnections, 0)
-      : 0
+  private checkDials(key: ConnectionKey, host: HostStats, draining: boolean): void {
+    const room =
+      this.plan.pool.enablePooling && !draining
+        ? Math.max(this.limits(key).maxIdlePerHost - host.pooledConnections, 0)
+        : 0
     if (host.openingConnections <= host.pendingAcquires + room) return
     const what = `${host.openingConnections} dials to ${key} for ${host.pendingAcquires} requests in line`
     this.stack.trace.broken("no dial for nobody", `${what}, and room for ${room} idle connections`)

@@ -23,9 +23,9 @@ export class Offers {
       }
       const made: Offer = { since: this.now(), wantedBack: false }
       this.offers.set(lease, made)
-      offer(() => {
+      offer((reason) => {
         made.wantedBack = true
-        reclaim()
+        reclaim(reason)
       })
     }
   }

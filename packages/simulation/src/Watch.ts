@@ -44,7 +44,7 @@ class Asked implements LeaseRequest {
   }
 
   onRefused(error: AcquireError): void {
-    this.watch.ended(this, "refused", error._tag)
+    this.watch.refused(this, error)
     this.inner.onRefused(error)
   }
 }
@@ -65,6 +65,8 @@ export class Watch {
   private scarceAt = -Infinity
   private readonly doomed = new WeakSet<Connection>()
   private asked = 0
+  /** When the first drain of the pool began, and how many requests there had been. */
+  private drained: { readonly at: number; readonly asked: number } | undefined = undefined
   private readonly tickets = new WeakMap<Lease, Asked>()
 
   constructor(
@@ -120,9 +122,13 @@ export class Watch {
   }
 
   pool(inner: ConnectionPoolShape): ConnectionPoolShape {
-    const { deadlines, refusal, request, takesRequests, waitsInVain } = inner.unsafe
+    const { deadlines, isClosed, refusal, request, takesRequests, waitsInVain } = inner.unsafe
     return {
       ...inner,
+      drain: Effect.suspend(() => {
+        this.drained ??= { at: this.now(), asked: this.asked }
+        return inner.drain
+      }),
       unsafe: {
         deadlines: this.watchDeadlines(deadlines),
         request: (...args) => this.request(request, ...args),
@@ -132,6 +138,7 @@ export class Watch {
           return refused
         },
         takesRequests,
+        isClosed,
         waitsInVain
       }
     }
@@ -160,6 +167,18 @@ export class Watch {
       if (passed && !(other.fresh && lease.reused))
         this.trace.broken("order of asking", `${who} was served before request #${other.number}, which came earlier`)
     }
+  }
+
+  refused(asked: Asked, error: AcquireError): void {
+    this.ended(asked, "refused", error._tag)
+    if (error._tag !== "PoolClosed" || this.drained === undefined) return
+    const { asked: before, at } = this.drained
+    const left = at + this.plan.pool.drainTimeout - this.now()
+    if (asked.ticket <= before && left > 0)
+      this.trace.broken(
+        "a drain serves its line",
+        `request #${asked.number} was there when the drain began, and was refused ${left} ms before its time was over`
+      )
   }
 
   /** The host's connections of now were evicted: none of them carries another request. */

@@ -207,6 +207,29 @@ const plants: ReadonlyArray<readonly [what: string, caughtBy: string, make: () =
   ],
   ["a drain that does nothing", "nothing is left", () => onPool(() => ({ drain: Effect.void }))],
   [
+    "a drain that refuses those in line",
+    "a drain serves its line",
+    () => {
+      const inLine = new Map<LeaseRequest, () => void>()
+      return onPool((pool) => ({
+        drain: Effect.suspend(() => {
+          for (const refuse of [...inLine.values()]) refuse()
+          return pool.drain
+        }),
+        unsafe: {
+          ...pool.unsafe,
+          request: (key, request, options) => {
+            const pending = pool.unsafe.request(key, request, options)
+            inLine.set(request, () => {
+              if (pending.cancel()) request.onRefused(new PoolClosed({ key }))
+            })
+            return pending
+          }
+        }
+      }))
+    }
+  ],
+  [
     "a fiber that is left behind",
     "nothing is left",
     () => onAnswer((answer) => Effect.zipLeft(answer, Effect.forkDaemon(Effect.never)))

@@ -4,6 +4,7 @@
  * @internal
  */
 import type { Deadlines } from "@hotaru/pool/Deadlines"
+import type { Reclaim, ReclaimReason } from "@hotaru/pool/Lease"
 import type * as ExchangeError from "../ExchangeError.js"
 
 /** What a body asks of its exchange. None of it does anything once the exchange has settled. */
@@ -12,16 +13,23 @@ export interface BodySource {
   /** How far the exchange got. */
   progress(): ExchangeError.Progress
   /** Nobody has begun to read: the pool may take the connection back for others. `undefined`: somebody has. */
-  offer(reclaim: (() => void) | undefined): void
+  offer(reclaim: Reclaim | undefined): void
   pauseReading(): void
   resumeReading(): void
   /**
    * Nobody will read the rest.
-   * @param rest bytes still to come, where that is known.
+   * @param rest bytes still to come, where that is known; infinite if they are not worth reading.
    */
   onAbandoned(rest: number | undefined, interrupted: boolean): void
   /** No piece came within `bodyTimeout`. */
   onStalled(): void
+}
+
+/** What the next reader is told of a body whose connection the pool has taken back. */
+export const reclaimed: Readonly<Record<ReclaimReason, string>> = {
+  Waiting: "requests were waiting for its connection",
+  HostDraining: "its host was being drained, and no reader had begun to read it",
+  PoolDraining: "the pool was closing, and no reader had begun to read it"
 }
 
 /** How a body is being used. A collected body is kept and can be read again; a streamed one is handed over and gone. */

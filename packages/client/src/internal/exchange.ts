@@ -109,7 +109,7 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
   }
 
   onRefused(error: AcquireError): void {
-    // A retry that the closing pool refuses leaves what it was to mend.
+    // A retry that the pool refuses at the end of its drain leaves what it was to mend.
     this.fail(error._tag === "PoolClosed" ? (this.retriedAfter ?? error) : error)
   }
 
@@ -181,7 +181,7 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
   refuseRetry(reason: string): ExchangeError.RetryRefusal | undefined {
     const lease = this.lease!
     if (lease.allowRetry()) return undefined
-    const refusal = !this.pool.takesRequests() ? "PoolClosing" : "RetryBudget"
+    const refusal = this.pool.isClosed() ? "PoolClosing" : "RetryBudget"
     this.trace?.refused(lease.connection.id, reason, refusal)
     return refusal
   }

@@ -184,7 +184,7 @@ export class Reader implements BodySource {
     return this.host.progress()
   }
 
-  offer(reclaim: (() => void) | undefined): void {
+  offer(reclaim: Lease.Reclaim | undefined): void {
     if (!this.isDone()) this.lease.offer(reclaim)
   }
 

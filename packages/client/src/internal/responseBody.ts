@@ -8,7 +8,7 @@
 import type { Connection } from "@hotaru/pool/Connection"
 import type { Deadline } from "@hotaru/pool/Deadlines"
 import type * as ExchangeError from "../ExchangeError.js"
-import { type BodySource, type Collector, end, inTurn, type Taken, type Use } from "./bodyContract.js"
+import { type BodySource, type Collector, end, inTurn, reclaimed, type Taken, type Use } from "./bodyContract.js"
 import * as Failures from "./failures.js"
 import { Pieces } from "./pieces.js"
 import type { Limits } from "./safety.js"
@@ -105,7 +105,8 @@ export class ResponseBody {
     if (this.use !== "Unread" || !this.isOpen) return
     this.expectReader("nobody began to read it")
     this.offered = true
-    this.source.offer(() => this.abandon("requests were waiting for its connection", false))
+    // A pool that drains has no use for the connection once a short rest has been read.
+    this.source.offer((reason) => this.abandon(reclaimed[reason], false, reason !== "PoolDraining"))
   }
 
   // --- the readers' side ---
@@ -197,10 +198,11 @@ export class ResponseBody {
     this.abandon("its reader was interrupted", true)
   }
 
-  /** Nobody will read the rest. */
-  abandon(reason: string, interrupted: boolean): void {
+  /** Nobody will read the rest. `worthwhile`: a short rest may be read to save its connection. */
+  abandon(reason: string, interrupted: boolean, worthwhile = true): void {
     if (!this.isOpen) return
-    const rest = this.contentLength === undefined ? undefined : this.contentLength - this.received
+    const left = this.contentLength === undefined ? undefined : this.contentLength - this.received
+    const rest = worthwhile ? left : Infinity
     this.fail(Failures.abandoned(this.source.progress(), reason), false)
     this.source.onAbandoned(rest, interrupted)
     this.wake()

@@ -9,7 +9,14 @@ import type * as Scope from "effect/Scope"
 import type { Connection } from "../Connection.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import type { ConnectorShape } from "../Connector.js"
-import { Broken, type LeaseRequest, type LeaseRequestOptions, type PendingLease, type Settlement } from "../Lease.js"
+import {
+  Broken,
+  type LeaseRequest,
+  type LeaseRequestOptions,
+  type PendingLease,
+  type Reclaim,
+  type Settlement
+} from "../Lease.js"
 import type { DialError } from "../PoolError.js"
 import { type Attachment, attach, attachmentOf, carried, carry, drop } from "./attachment.js"
 import { DeadlineLists } from "./deadlines.js"
@@ -90,7 +97,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
     const stack = host.settings.leakThreshold === Infinity ? undefined : Origins.capture()
     const fresh = options?.fresh === true
     const pending = new PendingRequest(this, request, host, ticket, since, fresh, dueAt, stack, options?.span)
-    if (fresh && this.state.takesRequests)
+    if (fresh && this.state.phase !== "Closed")
       Retrying.retried(this.state, host, options.replaces?.connection.id ?? 0, now, this.commands)
     Leasing.request(this.state, pending, before === undefined, now, this.commands)
     this.flush()
@@ -131,7 +138,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
     if (wasReclaimed) this.reclaimer.look()
   }
 
-  offer(lease: LeaseImpl, reclaim: (() => void) | undefined): void {
+  offer(lease: LeaseImpl, reclaim: Reclaim | undefined): void {
     // One that was taken up stays so until the lease ends.
     if (lease.offered?.reclaiming === true) return
     if (lease.offered !== undefined) {
@@ -139,8 +146,11 @@ export class Interpreter implements LeaseOwner, DialOwner {
       this.reclaimer.rest()
     }
     if (reclaim === undefined || lease.settled || lease.entry.state === "Retired") return
-    lease.offered = this.reclaimer.offer(lease.entry, () =>
-      orElse(reclaim, () => lease.settle(Broken("ReclaimFailed")))
+    lease.offered = this.reclaimer.offer(lease.entry, (reason) =>
+      orElse(
+        () => reclaim(reason),
+        () => lease.settle(Broken("ReclaimFailed"))
+      )
     )
   }
 
@@ -212,7 +222,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
     this.reclaimer.look()
   }
 
-  /** No new leases from here on. */
+  /** No newcomers from here on. */
   startDrain(): void {
     this.decide((now, out) => Upkeep.startDrain(this.state, this.hosts.all(), now, out))
     this.reclaimer.drain(this.hosts.all())
@@ -278,7 +288,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
       case "AbortDial":
         return this.dialler.stop(command.dial)
       case "Reclaim":
-        return command.offer.reclaim()
+        return command.offer.reclaim(command.reason)
       case "Forget":
         return this.hosts.forget(command.host)
       case "Emit":

@@ -6,7 +6,7 @@ import type { AnySpan } from "effect/Tracer"
 import type { Connection, EndKind, Receiver } from "../Connection.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import type { Deadline } from "../Deadlines.js"
-import type { Lease, LeaseRequest, PendingLease, Settlement } from "../Lease.js"
+import type { Lease, LeaseRequest, PendingLease, Reclaim, Settlement } from "../Lease.js"
 import { LeaseRevoked, PoolClosed } from "../PoolError.js"
 import type { Streaming } from "./hope.js"
 import type { LeaseFacts } from "./lessons.js"
@@ -17,7 +17,7 @@ import type { Offer } from "./offers.js"
 /** What a lease and a request need of the pool. */
 export interface LeaseOwner {
   settle(lease: LeaseImpl, settlement: Settlement): void
-  offer(lease: LeaseImpl, reclaim: (() => void) | undefined): void
+  offer(lease: LeaseImpl, reclaim: Reclaim | undefined): void
   mayLast(lease: LeaseImpl, mayLast: boolean): void
   allowRetry(lease: LeaseImpl): boolean
   cancel(request: PendingRequest): boolean
@@ -152,7 +152,7 @@ export class LeaseImpl implements Lease, LeaseFacts {
     return this.owner.allowRetry(this)
   }
 
-  offer(reclaim: (() => void) | undefined): void {
+  offer(reclaim: Reclaim | undefined): void {
     this.owner.offer(this, reclaim)
   }
 
@@ -189,10 +189,10 @@ export class ParkedReceiver implements Receiver {
 
 /** What the holder of a lease is told whose connection the pool has closed. */
 export const revocation = (state: PoolState, key: ConnectionKey, reason: string): PoolClosed | LeaseRevoked =>
-  state.takesRequests
-    ? new LeaseRevoked({
+  state.phase === "Closed"
+    ? new PoolClosed({ key, during: "lease", drainTimeout: state.settings.drainTimeout })
+    : new LeaseRevoked({
         key,
         reason,
         drainTimeout: reason === "DrainTimeout" ? state.settings.drainTimeout : undefined
       })
-    : new PoolClosed({ key })

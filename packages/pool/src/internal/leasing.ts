@@ -36,7 +36,7 @@ const limiting = (state: PoolState, host: HostRecord): PoolNumbers["limiting"] =
  */
 const placed = (state: PoolState, host: HostRecord): number => {
   const { dials, entries, settings } = host
-  if (state.phase !== "Open") return dials.size
+  if (!state.serves) return dials.size
   const own = settings.maxConnections - entries.size
   // Dials of other hosts have their places; an idle connection gives its own up.
   const ofAll = state.settings.maxConnections - state.open - (state.opening - dials.size) + state.idle.size
@@ -46,12 +46,15 @@ const placed = (state: PoolState, host: HostRecord): number => {
 /**
  * A request comes into line; if a connection is free and nobody stands before it, it is granted at once. `isNew`: it
  * does not replace an earlier one, whose place it would keep.
+ *
+ * A pool that drains refuses newcomers. A request that was in the pool when the drain began and whose connection turned
+ * out to be dead is none: it keeps its place, until the pool has closed.
  */
 export const request = (state: PoolState, waiter: Waiter, isNew: boolean, now: number, out: Commands): void => {
   const host = waiter.host
   host.askedAt = now
   host.neglected = false
-  if (!state.takesRequests) {
+  if (isNew ? !state.takesRequests : state.phase === "Closed") {
     refuse(
       state,
       waiter,
@@ -62,7 +65,7 @@ export const request = (state: PoolState, waiter: Waiter, isNew: boolean, now: n
     return forgetIfEmpty(state, host, out)
   }
   const first = host.waiters.head
-  if (state.phase === "Open" && !waiter.fresh && (first === undefined || waiter.ticket < first.ticket)) {
+  if (state.serves && !waiter.fresh && (first === undefined || waiter.ticket < first.ticket)) {
     const entry = takeFree(state, host, now, out)
     if (entry !== undefined) return grant(state, waiter, entry, now, out)
   }

@@ -91,7 +91,8 @@ export const make = (
         refusal: (key) => Glances.refusal(pool, key),
         deadlines: pool.deadlines,
         waitsInVain: () => pool.waitsInVain,
-        takesRequests: () => pool.state.takesRequests
+        takesRequests: () => pool.state.takesRequests,
+        isClosed: () => pool.state.phase === "Closed"
       }
     }
     return service

@@ -3,7 +3,7 @@
  */
 import type { Connection } from "../Connection.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
-import type { LeaseRequest } from "../Lease.js"
+import type { LeaseRequest, ReclaimReason } from "../Lease.js"
 import type { PerHostPool } from "../PerHostPool.js"
 import type { AcquireError } from "../PoolError.js"
 import type { PoolEvent } from "../PoolEvent.js"
@@ -220,7 +220,10 @@ export class HostRecord implements PerHostPool {
   }
 }
 
-/** `Suspended`: requests stay in line; what is out goes on. */
+/**
+ * `Suspended`: requests stay in line; what is out goes on. `Draining`: newcomers are refused, requests in line are
+ * served. `Closed`: nothing is served any more.
+ */
 export type Phase = "Open" | "Suspended" | "Draining" | "Closed"
 
 /** Everything the pool knows, apart from the map of hosts. */
@@ -285,6 +288,11 @@ export class PoolState {
   get takesRequests(): boolean {
     return this.phase === "Open" || this.phase === "Suspended"
   }
+
+  /** Whether requests in line are granted connections, and dialled for. */
+  get serves(): boolean {
+    return this.phase === "Open" || this.phase === "Draining"
+  }
 }
 
 /** What the core decided is to be done, in order. */
@@ -303,7 +311,7 @@ export type Command =
   | { readonly _tag: "AbortDial"; readonly dial: Dial }
   | { readonly _tag: "Park"; readonly entry: Entry }
   | { readonly _tag: "Destroy"; readonly entry: Entry; readonly reason: string }
-  | { readonly _tag: "Reclaim"; readonly offer: Offer }
+  | { readonly _tag: "Reclaim"; readonly offer: Offer; readonly reason: ReclaimReason }
   | { readonly _tag: "Forget"; readonly host: HostRecord }
   | { readonly _tag: "Emit"; readonly event: PoolEvent }
 

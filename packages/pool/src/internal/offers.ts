@@ -1,15 +1,25 @@
 /**
- * Answers that nobody has begun to read, on offer to the pool: while requests wait for which there is no place, those
- * longest unread give their connections back.
+ * Answers that no reader has begun to read, on offer to the pool: while requests wait for which there is no place, or
+ * something drains, those longest unread give their connections back.
  *
  * Part of the decision core: changes records and appends commands; no I/O, no clock.
  */
+import type { ReclaimReason } from "../Lease.js"
 import * as PoolEvent from "../PoolEvent.js"
 import { type Linked, LinkedList } from "./list.js"
 import type { Commands, Entry, HostRecord, PoolState } from "./model.js"
 
-/** Nobody can tell sooner that an answer will not be read. Milliseconds. */
+/** Sooner it cannot be told that an answer will not be read. Milliseconds. */
 export const unreadFor = 1000
+
+/**
+ * The same while the pool drains: whatever holds an answer and has not begun to read it holds up the end of the program.
+ * It must be long enough for a program that does something else between the head of an answer and its body. Milliseconds.
+ */
+export const unreadForAtDrain = 100
+
+/** How long an answer must have been unread before its connection is taken back. */
+export const patience = (state: PoolState): number => (state.takesRequests ? unreadFor : unreadForAtDrain)
 
 /** A link in two lists needs two pairs of links; the second pair is this one. */
 export class OfferLink implements Linked<OfferLink> {
@@ -30,7 +40,7 @@ export class Offer implements Linked<Offer> {
   constructor(
     readonly entry: Entry,
     readonly since: number,
-    readonly reclaim: () => void
+    readonly reclaim: (reason: ReclaimReason) => void
   ) {}
 }
 
@@ -64,8 +74,9 @@ export const end = (state: PoolState, offer: Offer): void => {
 export const takeUp = (state: PoolState, hosts: Iterable<HostRecord>, now: number, out: Commands): number => {
   const oldest = state.offers.head?.offer
   if (oldest === undefined) return Infinity
+  const least = patience(state)
   // Nothing is due yet, for whomever.
-  if (now - oldest.since < unreadFor) return oldest.since + unreadFor
+  if (now - oldest.since < least) return oldest.since + least
   let next = Infinity
   for (const host of hosts) {
     if (state.offers.size === 0) break
@@ -76,11 +87,11 @@ export const takeUp = (state: PoolState, hosts: Iterable<HostRecord>, now: numbe
     let needed = isDraining(state, host) ? list.size : host.waiting - host.dials.size - coming
     for (; needed > 0 && list.head !== undefined; needed--) {
       const offer = list.head instanceof Offer ? list.head : list.head.offer
-      if (now - offer.since < unreadFor) {
-        next = Math.min(next, offer.since + unreadFor)
+      if (now - offer.since < least) {
+        next = Math.min(next, offer.since + least)
         break
       }
-      take(state, offer, now, out)
+      take(state, offer, reasonOf(state, host), now, out)
     }
   }
   return next
@@ -96,16 +107,21 @@ const offersFor = (state: PoolState, host: HostRecord): LinkedList<Offer> | Link
 
 const isDraining = (state: PoolState, host: HostRecord): boolean => !state.takesRequests || host.draining > 0
 
+const reasonOf = (state: PoolState, host: HostRecord): ReclaimReason => {
+  if (!state.takesRequests) return "PoolDraining"
+  return host.draining > 0 ? "HostDraining" : "Waiting"
+}
+
 const none = new LinkedList<Offer>()
 
-const take = (state: PoolState, offer: Offer, now: number, out: Commands): void => {
+const take = (state: PoolState, offer: Offer, reason: ReclaimReason, now: number, out: Commands): void => {
   withdraw(state, offer)
   offer.reclaiming = true
   const { connection, host } = offer.entry
   host.reclaiming++
   state.reclaiming++
   state.reclaimed++
-  out.push({ _tag: "Reclaim", offer })
+  out.push({ _tag: "Reclaim", offer, reason })
   if (!state.observed) return
   const unread = now - offer.since
   const event = PoolEvent.Reclaimed({ at: now, key: host.key, connectionId: connection.id, unread })

@@ -31,7 +31,7 @@ const mayDial = (host: HostRecord): boolean => {
 
 /** Puts the host among those that want a connection, or takes it out, as its numbers say now. */
 export const review = (state: PoolState, host: HostRecord): void => {
-  if (state.phase === "Open" && unmet(host) > 0 && hasOwnRoom(host)) state.wanting.put(host)
+  if (state.serves && unmet(host) > 0 && hasOwnRoom(host)) state.wanting.put(host)
   else state.wanting.remove(host)
   if (host.redial?.state === "Waiting") noteRedial(state, host, host.redial)
   if (host.settings.minIdle > 0) noteLack(state, host)
@@ -39,7 +39,7 @@ export const review = (state: PoolState, host: HostRecord): void => {
 
 /** Sees to it that the host's next dial begins in its time while requests wait for it, and only then. */
 const noteRedial = (state: PoolState, host: HostRecord, redial: Redial): void => {
-  if (state.phase === "Open" && host.waiting > 0 && host.dials.size === 0) state.redials.put(redial)
+  if (state.serves && host.waiting > 0 && host.dials.size === 0) state.redials.put(redial)
   else state.redials.remove(redial)
 }
 
@@ -124,10 +124,12 @@ export const endDial = (state: PoolState, dial: Dial): void => {
 /**
  * Gives up dials that nobody waits for and whose connection could not be kept.
  *
- * A dial whose request has left goes on as long as its connection would have a use or a place among the idle ones.
+ * A dial whose request has left goes on as long as its connection would have a use or a place among the idle ones. A
+ * pool that drains keeps none idle.
  */
 export const dropSurplusDials = (state: PoolState, host: HostRecord, now: number, out: Commands): void => {
-  const keep = host.settings.pooling ? Math.max(host.settings.maxIdle - host.idleList.size, 0) : 0
+  const keep =
+    host.settings.pooling && state.takesRequests ? Math.max(host.settings.maxIdle - host.idleList.size, 0) : 0
   const surplus = host.dials.size - host.waiting - keep
   if (surplus <= 0) return
   // The youngest have come the least far.

@@ -3,6 +3,7 @@
  * line, and again when the next offer is due.
  */
 import type { Deadline, Deadlines } from "../Deadlines.js"
+import type { ReclaimReason } from "../Lease.js"
 import type { HostMap } from "./hostMap.js"
 import type { Commands, Entry, HostRecord, PoolState } from "./model.js"
 import * as Offers from "./offers.js"
@@ -21,11 +22,11 @@ export class Reclaimer {
   ) {}
 
   /** Puts a lease on offer. */
-  offer(entry: Entry, reclaim: () => void): Offers.Offer {
+  offer(entry: Entry, reclaim: (reason: ReclaimReason) => void): Offers.Offer {
     const offer = new Offers.Offer(entry, this.deadlines.now(), reclaim)
     Offers.make(this.state, offer)
     if (this.state.waiting > 0 || !this.state.takesRequests || entry.host.draining > 0)
-      this.arm(offer.since + Offers.unreadFor)
+      this.arm(offer.since + Offers.patience(this.state))
     return offer
   }
 
@@ -71,7 +72,7 @@ export class Reclaimer {
     const next = this.decide((now, out) => Offers.takeUp(this.state, hosts, now, out))
     const { offers, waiting } = this.state
     // Those who count on dials under way may have none coming a moment later, when these have filled the limits.
-    this.arm(waiting > 0 && offers.size > 0 ? Math.min(next, this.deadlines.now() + Offers.unreadFor) : next)
+    this.arm(waiting > 0 && offers.size > 0 ? Math.min(next, this.deadlines.now() + Offers.patience(this.state)) : next)
   }
 
   private arm(at: number): void {

@@ -6,9 +6,14 @@
 import * as PoolEvent from "../PoolEvent.js"
 import type { Commands, Entry, HostRecord, PoolState } from "./model.js"
 
-/** Whether the request on this connection may be sent again. */
+/**
+ * Whether the request on this connection may be sent again.
+ *
+ * Also while the pool drains. A request in line at the drain's start may be handed a connection that its server has just
+ * closed. To send it again is as safe then as ever, ends with the drain's time like everything else, and loses nothing.
+ */
 export const allow = (state: PoolState, entry: Entry, now: number, out: Commands): boolean => {
-  if (!state.takesRequests) return false
+  if (state.phase === "Closed") return false
   const { health, key, settings } = entry.host
   if (health.retries.allows(settings.retryBudget, now)) return true
   state.retriesRefused++

@@ -14,7 +14,7 @@ import type { Commands, Entry, HostRecord, PoolState, Waiter } from "./model.js"
 import { dropSurplusDials, idleLimit, mustMakeRoom, relist, retire, review, serve } from "./places.js"
 import { hasten } from "./redial.js"
 
-/** Whoever is in line takes what lies ready; for the moment at which a suspended pool is resumed. */
+/** The requests in line take what lies ready; for the moment at which a suspended pool is resumed, or drains. */
 export const serveIdle = (state: PoolState, host: HostRecord, now: number, out: Commands): void => {
   for (let waiter = host.waiters.head; waiter !== undefined; waiter = host.waiters.head) {
     const entry = takeFree(state, host, now, out)
@@ -38,6 +38,7 @@ export const place = (state: PoolState, entry: Entry, isNew: boolean, now: numbe
     grant(state, waiter, entry, now, out)
     fill(state, entry, isNew, now, out)
   } else if (waiter !== undefined) retire(state, entry, "MadeRoom", now, out)
+  else if (!state.takesRequests) retire(state, entry, "Drained", now, out)
   else if (!host.settings.pooling) retire(state, entry, "Unwanted", now, out)
   else if (idleLimit(entry, now) <= 0) {
     // The peer keeps no idle connection; one that goes straight to the next request never idles.
@@ -62,7 +63,7 @@ const fill = (state: PoolState, entry: Entry, isNew: boolean, now: number, out: 
 
 /** Who is next in line for a connection, which may have been opened just now. */
 const nextFor = (state: PoolState, host: HostRecord, isNew: boolean): Waiter | undefined => {
-  if (state.phase !== "Open") return undefined
+  if (!state.serves) return undefined
   return isNew ? oldest(host) : host.waiters.head
 }
 
@@ -138,7 +139,8 @@ const verdict = (state: PoolState, entry: Entry, settlement: Settlement, now: nu
   // A peer may repeat a constant: what counts is the least of (value at its time − requests since).
   entry.remaining = Math.min(entry.remaining - 1, settlement.remaining ?? Infinity)
   if (entry.condemned !== undefined) return entry.condemned
-  if (!state.takesRequests) return "Drained"
+  // While it drains, a connection is kept for requests in line and for nothing else.
+  if (!state.takesRequests && nextFor(state, entry.host, false) === undefined) return "Drained"
   if (!entry.host.settings.pooling) return "PoolingDisabled"
   if (!entry.connection.isOpen) return "PeerClosed"
   if (now >= entry.expiresAt) return "MaxLifetime"

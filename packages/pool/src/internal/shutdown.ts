@@ -1,5 +1,6 @@
 /**
- * Draining: no new leases, idle connections closed at once, busy ones awaited until `drainTimeout`, then closed.
+ * Draining: newcomers are refused, requests in line are served, idle connections closed at once and busy ones awaited,
+ * until `drainTimeout`; then what is left is refused and closed.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -15,19 +16,29 @@ export const drain = (pool: Interpreter): Effect.Effect<void> =>
   Effect.suspend(() => {
     const startedAt = pool.time.now()
     pool.startDrain()
-    const quiet = quietly(pool, () => pool.state.leased === 0)
-    return pool.state.leased === 0 ? finish(pool, startedAt) : Effect.zipRight(quiet, finish(pool, startedAt))
+    const isQuiet = () => pool.state.leased === 0 && pool.state.waiting === 0
+    return isQuiet() ? finish(pool, startedAt) : quietly(pool, isQuiet, () => finish(pool, startedAt))
   })
 
 /**
- * Waits for a state of the pool, for `drainTimeout` of the fiber's clock at most. Its end resumes the wait, which need
- * not be interrupted for it: `Effect.timeout` hangs where nothing can be interrupted, ends at once in the finalizer of
- * an interrupted fiber, and once in a thousand timings does not end when it is interrupted itself.
+ * Waits for a state of the pool, for `drainTimeout` of the fiber's clock at most, and goes on in the step that finds
+ * the state or the end of the time. The end of the time resumes the wait, which need not be interrupted for it:
+ * `Effect.timeout` hangs where nothing can be interrupted, ends at once in the finalizer of an interrupted fiber, and
+ * once in a thousand timings does not end when it is interrupted itself.
  */
-const quietly = (pool: Interpreter, isReached: () => boolean): Effect.Effect<void> =>
+const quietly = (
+  pool: Interpreter,
+  isReached: () => boolean,
+  andThen: () => Effect.Effect<void>
+): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) => {
     let isOver = false
-    const wait = restore(until(pool, () => (isOver || isReached() ? Effect.void : undefined)))
+    const isDone = () => isOver || isReached()
+    const wait: Effect.Effect<void> = Effect.flatMap(
+      restore(until(pool, () => (isDone() ? Effect.void : undefined))),
+      // A request whose connection came back dead is in line again by now: for another one.
+      () => (isDone() ? andThen() : wait)
+    )
     const { drainTimeout } = pool.settings
     if (drainTimeout === Infinity) return wait
     const limit = Effect.map(Effect.sleep(Duration.millis(drainTimeout)), () => {
@@ -48,24 +59,25 @@ const quietly = (pool: Interpreter, isReached: () => boolean): Effect.Effect<voi
     )
   })
 
-const finish = (pool: Interpreter, startedAt: number): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    if (pool.state.phase === "Closed") return Effect.void
-    const holders = pool.hosts
-      .all()
-      .filter((host) => host.active > 0)
-      .map((host) => `${host.active} to ${host.key}`)
-    const aborted = pool.decide((now, out) => Upkeep.close(pool.state, pool.hosts.all(), now, out))
-    if (pool.state.observed) {
-      const at = pool.time.now()
-      pool.events.publish(PoolEvent.Drained({ at, took: at - startedAt, aborted }))
-    }
-    return aborted === 0
-      ? Effect.void
-      : Effect.logDebug(
-          `Drained with ${aborted} connections still on lease after ${pool.settings.drainTimeout} ms (drainTimeout): ${holders.join(", ")}`
-        )
-  })
+/** Closes the pool in the call itself; the effect tells what was cut short. */
+const finish = (pool: Interpreter, startedAt: number): Effect.Effect<void> => {
+  if (pool.state.phase === "Closed") return Effect.void
+  const holders = pool.hosts
+    .all()
+    .filter((host) => host.active + host.waiting > 0)
+    .map((host) => `${host.active} and ${host.waiting} to ${host.key}`)
+  const { aborted, refused } = pool.decide((now, out) => Upkeep.close(pool.state, pool.hosts.all(), now, out))
+  if (pool.state.observed) {
+    const at = pool.time.now()
+    pool.events.publish(PoolEvent.Drained({ at, took: at - startedAt, aborted }))
+  }
+  return aborted + refused === 0
+    ? Effect.void
+    : Effect.logDebug(
+        `Drained with ${aborted} connections still on lease and ${refused} requests still in line after ` +
+          `${pool.settings.drainTimeout} ms (drainTimeout): ${holders.join(", ")}`
+      )
+}
 
 /** Ends the connections that a host has now, while new ones may be opened. */
 export const drainHost = (pool: Interpreter, key: ConnectionKey): Effect.Effect<void> =>
@@ -95,7 +107,7 @@ export const drainHost = (pool: Interpreter, key: ConnectionKey): Effect.Effect<
         close()
         return Effect.void
       }
-      return Effect.matchCauseEffect(restore(quietly(pool, isGone)), {
+      return Effect.matchCauseEffect(restore(quietly(pool, isGone, () => Effect.void)), {
         onFailure: (cause) => {
           count(-1)
           return Effect.failCause(cause)

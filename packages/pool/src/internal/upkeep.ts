@@ -23,6 +23,7 @@ import {
   staleness
 } from "./places.js"
 import { hasten } from "./redial.js"
+import { serveIdle } from "./returning.js"
 
 /**
  * Closes idle connections that are past their time; answers how many. It looks only at connections whose noted time
@@ -156,35 +157,55 @@ export const endWarmUp = (state: PoolState, host: HostRecord, now: number, out: 
   serve(state, now, out)
 }
 
-/** No new leases: requests in line are refused, dials given up, idle connections closed. */
+/**
+ * No newcomers from here on. Requests in line keep their places and are served, by connections that come back and by
+ * dials; what no request waits for ends now: idle connections, dials, warm-ups. A suspension ends, too: what stands in
+ * line has no other time left.
+ */
 export const startDrain = (state: PoolState, hosts: Iterable<HostRecord>, now: number, out: Commands): void => {
   if (!state.takesRequests) return
   state.phase = "Draining"
   if (state.observed) out.push({ _tag: "Emit", event: PoolEvent.DrainStarted({ at: now }) })
   for (const host of hosts) {
     host.wanted = 0
-    const error = cheaply(() => new PoolClosed({ key: host.key }))
-    for (const line of [host.freshWaiters, host.waiters]) {
-      while (line.head !== undefined) dismiss(state, line.head, error, now, out)
-    }
-    for (const dial of [...host.dials]) abandonDial(state, dial, now, out)
-    review(state, host)
+    // Only in a suspended pool do requests wait beside idle connections.
+    serveIdle(state, host, now, out)
     forgetIfEmpty(state, host, out)
   }
   clear(state, "Drained", now, out)
 }
 
-/** The drain is over: whatever is still on lease is closed; answers how many. */
-export const close = (state: PoolState, hosts: Iterable<HostRecord>, now: number, out: Commands): number => {
+/** What the end of a drain cut short. */
+export interface CutShort {
+  /** Connections still on lease. */
+  readonly aborted: number
+  /** Requests still in line. */
+  readonly refused: number
+}
+
+/** The drain is over: requests still in line are refused, and what is still on lease is closed. */
+export const close = (state: PoolState, hosts: Iterable<HostRecord>, now: number, out: Commands): CutShort => {
+  const { drainTimeout } = state.settings
+  const refused = state.waiting
   let aborted = 0
   state.phase = "Closed"
   for (const host of hosts) {
+    for (const line of [host.freshWaiters, host.waiters]) {
+      for (let waiter = line.head; waiter !== undefined; waiter = line.head) {
+        const waited = Math.round(now - waiter.since)
+        const make = () => new PoolClosed({ key: host.key, during: "line", drainTimeout, waited })
+        dismiss(state, waiter, cheaply(make), now, out)
+      }
+    }
+    for (const dial of [...host.dials]) abandonDial(state, dial, now, out)
     for (const entry of [...host.entries]) {
       retire(state, entry, "DrainTimeout", now, out)
       aborted++
     }
+    review(state, host)
+    forgetIfEmpty(state, host, out)
   }
-  return aborted
+  return { aborted, refused }
 }
 
 /** The drain of one host is over: what is left of its connections of before is closed. */

@@ -13,7 +13,7 @@ import { hasOwnRoom } from "./places.js"
  * connection that must come back, or no place to be opened on. Answers in words what breaks it.
  */
 export const waitsInVain = (state: PoolState, hosts: Iterable<HostRecord>, now: number): string | undefined => {
-  if (state.phase !== "Open") return undefined
+  if (!state.serves) return undefined
   for (const host of hosts) {
     if (host.waiting === 0 || host.dials.size > 0 || isTimed(host)) continue
     if (hopeOf(host) === "Bound" || isShutOut(state, host, now)) continue

@@ -81,6 +81,7 @@ export class World {
   destroyed = 0
   private readonly ended = new Set<Entry>()
   private readonly answered = new Set<Waiter>()
+  private readonly granted = new Set<Waiter>()
   private readonly memory = new Map<string, Health>()
   private readonly settings: Settings.HostSettings
 
@@ -236,7 +237,7 @@ export class World {
   warm = (name: string, n: number): number =>
     this.decide((out) => Upkeep.warm(this.state, this.host(name), n, this.now, out))
   drain = (): void => this.decide((out) => Upkeep.startDrain(this.state, [...this.hosts.values()], this.now, out))
-  close = (): number => this.decide((out) => Upkeep.close(this.state, [...this.hosts.values()], this.now, out))
+  close = (): Upkeep.CutShort => this.decide((out) => Upkeep.close(this.state, [...this.hosts.values()], this.now, out))
 
   get entries(): Array<Entry> {
     return [...this.hosts.values()].flatMap((host) => [...host.entries])
@@ -245,6 +246,8 @@ export class World {
   get idle(): Array<Entry> {
     return this.entries.filter((entry) => entry.state === "Idle")
   }
+
+  wasGranted = (waiter: Waiter): boolean => this.granted.has(waiter)
 
   private endDial(dial: Dial): void {
     const at = this.dials.indexOf(dial)
@@ -262,8 +265,9 @@ export class World {
     switch (command._tag) {
       case "Grant": {
         const { entry, waiter } = command
-        assert.strictEqual(this.state.phase, "Open", "a suspended pool grants nothing")
+        assert.isTrue(this.state.serves, "a pool that is suspended or closed grants nothing")
         this.answer(waiter)
+        this.granted.add(waiter)
         assert.strictEqual(entry.host, waiter.host)
         assert.isFalse(this.ended.has(entry))
         this.grants++
@@ -306,7 +310,7 @@ export class World {
         }
         return
       case "Reclaim":
-        assert.isAtMost(command.offer.since + Offers.unreadFor, this.now, "not before its time")
+        assert.isAtMost(command.offer.since + Offers.patience(this.state), this.now, "not before its time")
         assert.isTrue(
           this.held.some((held) => held.offer === command.offer),
           "what is taken back is on lease"
@@ -433,7 +437,8 @@ export class World {
       assert.isTrue(waiter.waiting && waiter.ticket > last)
       last = waiter.ticket
     }
-    if (state.phase !== "Open") return
+    if (!state.takesRequests) assert.strictEqual(host.idleList.size, 0, "a pool that drains keeps nothing idle")
+    if (!state.serves) return
     if (host.waiters.size > 0) {
       assert.strictEqual(host.idleList.size, 0, "nobody waits beside an idle connection")
       assert.strictEqual(host.roomy.size, 0, "nobody waits beside a connection with room")
