@@ -201,10 +201,9 @@ export class ResponseBody {
   /** Nobody will read the rest. `worthwhile`: a short rest may be read to save its connection. */
   abandon(reason: string, interrupted: boolean, worthwhile = true): void {
     if (!this.isOpen) return
-    const left = this.contentLength === undefined ? undefined : this.contentLength - this.received
-    const rest = worthwhile ? left : Infinity
+    const rest = this.contentLength === undefined ? undefined : this.contentLength - this.received
     this.fail(Failures.abandoned(this.source.progress(), reason), false)
-    this.source.onAbandoned(rest, interrupted)
+    this.source.onAbandoned(worthwhile ? rest : Infinity, interrupted)
     this.wake()
   }
 

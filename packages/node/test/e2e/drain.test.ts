@@ -1,4 +1,4 @@
-/** The end of the layer over real sockets: what is busy has its time, the rest is closed, and nothing hangs. */
+/** The end of the layer over real sockets: what is busy or in line has its time, the rest is closed, and nothing hangs. */
 import { HttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { NodePooledHttpClient } from "@hotaru/node"
@@ -125,6 +125,44 @@ describe("A request that is not answered within drainTimeout", () => {
 })
 
 describe("The end of a runtime that has the layer", () => {
+  it.scopedLive("answers 40 requests over 8 connections, those in line too, and none is lost", () =>
+    Effect.gen(function* () {
+      const held: Array<() => void> = []
+      const server = yield* serve((request, reply) => {
+        held.push(() => reply.send({ body: request.target }))
+      })
+      const runtime = ManagedRuntime.make(NodePooledHttpClient.layer({ maxConnectionsPerHost: 8 }))
+      const targets = Array.from({ length: 40 }, (_, i) => `/${i}`)
+      const all = targets.map((target) =>
+        runtime.runPromise(Effect.flatMap(HttpClient.get(`${server.url}${target}`), (response) => response.text))
+      )
+      yield* server.until(() => held.length === 8)
+      const disposed = runtime.dispose()
+      let answered = 0
+      while (answered < 40) {
+        yield* server.until(() => held.length > answered)
+        for (; answered < held.length; answered++) held[answered]!()
+      }
+      assert.deepStrictEqual(yield* Effect.promise(() => Promise.all(all)), targets)
+      yield* Effect.promise(() => disposed)
+      assert.strictEqual(server.requests.length, 40)
+      yield* server.until(() => server.open === 0)
+    })
+  )
+
+  it.scopedLive("waits no second for a body of 3 MB that is not read, and tells its reader that the pool closed", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((_, reply) => reply.send({ body: "x".repeat(3 * 1024 * 1024) }))
+      const runtime = ManagedRuntime.make(NodePooledHttpClient.layer())
+      const response = yield* Effect.promise(() => runtime.runPromise(HttpClient.get(server.url)))
+      const startedAt = performance.now()
+      yield* Effect.promise(() => runtime.dispose())
+      assert.isBelow(performance.now() - startedAt, 900)
+      const error = yield* Effect.flip(response.text)
+      assert.include(error.message, "the pool was closing, and no reader had begun to read it")
+    })
+  )
+
   it.scopedLive("answers what is in flight and leaves no socket of this process open", () =>
     Effect.gen(function* () {
       let answer: Reply | undefined

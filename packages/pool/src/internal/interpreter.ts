@@ -9,14 +9,8 @@ import type * as Scope from "effect/Scope"
 import type { Connection } from "../Connection.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import type { ConnectorShape } from "../Connector.js"
-import {
-  Broken,
-  type LeaseRequest,
-  type LeaseRequestOptions,
-  type PendingLease,
-  type Reclaim,
-  type Settlement
-} from "../Lease.js"
+import type { LeaseRequest, LeaseRequestOptions, PendingLease, Reclaim, Settlement } from "../Lease.js"
+import { Broken } from "../Lease.js"
 import type { DialError } from "../PoolError.js"
 import { type Attachment, attach, attachmentOf, carried, carry, drop } from "./attachment.js"
 import { DeadlineLists } from "./deadlines.js"
@@ -146,12 +140,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
       this.reclaimer.rest()
     }
     if (reclaim === undefined || lease.settled || lease.entry.state === "Retired") return
-    lease.offered = this.reclaimer.offer(lease.entry, (reason) =>
-      orElse(
-        () => reclaim(reason),
-        () => lease.settle(Broken("ReclaimFailed"))
-      )
-    )
+    lease.offered = this.reclaimer.offer(lease, reclaim)
   }
 
   mayLast(lease: LeaseImpl, mayLast: boolean): void {

@@ -3,10 +3,12 @@
  * line, and again when the next offer is due.
  */
 import type { Deadline, Deadlines } from "../Deadlines.js"
-import type { ReclaimReason } from "../Lease.js"
+import { Broken, type Reclaim } from "../Lease.js"
 import type { HostMap } from "./hostMap.js"
-import type { Commands, Entry, HostRecord, PoolState } from "./model.js"
+import type { LeaseImpl } from "./lease.js"
+import type { Commands, HostRecord, PoolState } from "./model.js"
 import * as Offers from "./offers.js"
+import { orElse } from "./theirs.js"
 
 type Decide = <A>(decision: (now: number, out: Commands) => A) => A
 
@@ -22,8 +24,14 @@ export class Reclaimer {
   ) {}
 
   /** Puts a lease on offer. */
-  offer(entry: Entry, reclaim: (reason: ReclaimReason) => void): Offers.Offer {
-    const offer = new Offers.Offer(entry, this.deadlines.now(), reclaim)
+  offer(lease: LeaseImpl, reclaim: Reclaim): Offers.Offer {
+    const { entry } = lease
+    const offer = new Offers.Offer(entry, this.deadlines.now(), (reason) =>
+      orElse(
+        () => reclaim(reason),
+        () => lease.settle(Broken("ReclaimFailed"))
+      )
+    )
     Offers.make(this.state, offer)
     if (this.state.waiting > 0 || !this.state.takesRequests || entry.host.draining > 0)
       this.arm(offer.since + Offers.patience(this.state))
