@@ -225,22 +225,24 @@ describe("A host's retry budget", () => {
 })
 
 describe("While the pool drains", () => {
-  it.effect("nothing is sent again, and no budget is to blame", () =>
-    onPool({ drainTimeout: "1 minute" }, function* (here) {
-      const { network, pool, story } = here
-      network.autoAccept()
-      yield* idleConnections(here, a, 1)
-      const lease = ask(pool, a).held
-      lease.connection.write("ping")
-      yield* story.start("drain", pool.drain)
-      socketOf(lease, network).reset()
-      const events = yield* pool.subscribe
-      assert.isFalse(lease.allowRetry())
-      assert.deepStrictEqual(yield* told(events), [])
-      lease.settle(Lease.Broken("stale"))
-      yield* story.expectDone("drain")
-      assert.isFalse(lease.allowRetry())
-      assert.deepStrictEqual([(yield* pool.stats).retriesRefused, (yield* pool.stats).staleRetries], [0, 0])
-    })
+  it.effect(
+    "a request may be sent again within the budget; once the pool has closed none may, and no budget is to blame",
+    () =>
+      onPool({ drainTimeout: "1 minute" }, function* (here) {
+        const { network, pool, story } = here
+        network.autoAccept()
+        yield* idleConnections(here, a, 1)
+        const lease = ask(pool, a).held
+        lease.connection.write("ping")
+        yield* story.start("drain", pool.drain)
+        socketOf(lease, network).reset()
+        const events = yield* pool.subscribe
+        assert.isTrue(lease.allowRetry())
+        assert.deepStrictEqual(yield* told(events), [])
+        lease.settle(Lease.Broken("stale"))
+        yield* story.expectDone("drain")
+        assert.isFalse(lease.allowRetry())
+        assert.deepStrictEqual([(yield* pool.stats).retriesRefused, (yield* pool.stats).staleRetries], [0, 0])
+      })
   )
 })
