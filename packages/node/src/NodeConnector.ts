@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as AsyncContexts from "@hotaru/pool/AsyncContexts"
 import type { Connection } from "@hotaru/pool/Connection"
 import type { ConnectionKey, TlsIdentity } from "@hotaru/pool/ConnectionKey"
 import { Connector, type ConnectorShape, CurrentDial } from "@hotaru/pool/Connector"
@@ -13,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { EgressPolicy, type EgressPolicyShape, unrestricted } from "./EgressPolicy.js"
+import { nodeContexts } from "./internal/asyncContexts.js"
 import { Dial, type Dialler } from "./internal/dial.js"
 import { refused } from "./internal/dialErrors.js"
 import { guarding } from "./internal/egressGuard.js"
@@ -71,6 +73,7 @@ export interface NodeConnectorOptions {
  */
 export const make = (options: NodeConnectorOptions = {}): Effect.Effect<ConnectorShape, never, Scope.Scope> =>
   Effect.gen(function* () {
+    AsyncContexts.install(nodeContexts)
     const { identity, ...settings } = yield* Effect.sync(() => settingsOf(options))
     const lookups = yield* lookupsOf(options.resolver ?? (yield* Resolver))
     const now = () => performance.now()

@@ -1,9 +1,19 @@
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks"
 import { EventEmitter } from "node:events"
 import * as Net from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { NodeConnector } from "@hotaru/node"
 import { Effect, Queue } from "effect"
-import { forgetWriteError, isWriteError, keepReadingAfterWriteError, wasReset } from "../src/internal/nodeInternals.js"
+import { nodeContexts } from "../src/internal/asyncContexts.js"
+import {
+  forgetWriteError,
+  isWriteError,
+  keepReadingAfterWriteError,
+  mayHoldStores,
+  putStores,
+  takeStores,
+  wasReset
+} from "../src/internal/nodeInternals.js"
 import { plain } from "./support/dialling.js"
 import { record } from "./support/recorder.js"
 import { listen } from "./support/servers.js"
@@ -95,6 +105,62 @@ describe("what we touch of Node's insides", () => {
       assert.deepStrictEqual([resets.filter(Boolean).length, fins.filter(Boolean).length], [20, 0])
     })
   )
+})
+
+/** Since Node 24 stores are no properties of resources. */
+const onResources = "kResourceStore" in new AsyncLocalStorage()
+
+describe("what we touch of Node's AsyncLocalStorage", () => {
+  it("whether the context of now may have a store is told of every context that has one", async () => {
+    const [one, other] = [new AsyncLocalStorage<number>(), new AsyncLocalStorage<object>()]
+    const later = () => new Promise<boolean>((resolve) => void setTimeout(() => resolve(mayHoldStores()), 1))
+    assert.strictEqual(mayHoldStores(), !onResources)
+    assert.isTrue(one.run(0, mayHoldStores))
+    assert.isTrue(other.run({}, () => other.exit(() => one.run(1, mayHoldStores))))
+    assert.isTrue(await one.run(1, later))
+    assert.isTrue(await one.run(1, () => Promise.resolve().then(mayHoldStores)))
+    assert.isTrue(
+      await one.run(1, () => new Promise((resolve) => void process.nextTick(() => resolve(mayHoldStores()))))
+    )
+    assert.strictEqual(await later(), !onResources)
+    one.disable()
+    other.disable()
+  })
+
+  it("stores that are taken out of a resource are gone from it until they are put back", () => {
+    const stores = new AsyncLocalStorage<number>()
+    const resource = stores.run(1, () => new AsyncResource("test"))
+    const store = () => resource.runInAsyncScope(() => stores.getStore())
+    const taken = takeStores(resource)
+    assert.strictEqual(store(), onResources ? undefined : 1)
+    resource.runInAsyncScope(() => stores.enterWith(2))
+    putStores(resource, taken)
+    assert.strictEqual(store(), 1)
+    stores.disable()
+  })
+
+  it("a store that is entered in the root context stays with who entered it, and with what that has begun", async () => {
+    const stores = new AsyncLocalStorage<number>()
+    const { root } = nodeContexts
+    const store = () => root.run(() => stores.getStore(), undefined)
+    const begun = root.run(() => {
+      stores.enterWith(1)
+      assert.isUndefined(store())
+      assert.strictEqual(stores.getStore(), 1)
+      return Promise.resolve().then(() => stores.getStore())
+    }, undefined)
+    assert.isUndefined(store())
+    assert.isUndefined(stores.getStore())
+    assert.strictEqual(await begun, 1)
+    stores.run(2, () => {
+      assert.isUndefined(store())
+      assert.strictEqual(
+        nodeContexts.capture().run(() => stores.getStore(), undefined),
+        2
+      )
+    })
+    stores.disable()
+  })
 })
 
 describe("the socket of a connection", () => {

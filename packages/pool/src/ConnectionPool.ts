@@ -16,6 +16,7 @@ import type * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import type { AsyncContextsShape } from "./AsyncContexts.js"
 import type { Connection } from "./Connection.js"
 import type { ConnectionKey } from "./ConnectionKey.js"
 import { Connector } from "./Connector.js"
@@ -125,6 +126,8 @@ export interface UnsafePool {
    * For tests and simulations.
    */
   readonly waitsInVain: () => string | undefined
+  /** The asynchronous contexts of callers, and the pool's own. */
+  readonly contexts: AsyncContextsShape
   /** Whether new requests are taken: false from the moment a drain begins. */
   readonly takesRequests: () => boolean
   /** Whether requests in line are not served any more: true from the moment a drain is over. */

@@ -1,6 +1,7 @@
 /**
  * @since 0.1.0
  */
+export * as AsyncContexts from "./AsyncContexts.js"
 export * as Connection from "./Connection.js"
 export * as ConnectionKey from "./ConnectionKey.js"
 export * as ConnectionPool from "./ConnectionPool.js"

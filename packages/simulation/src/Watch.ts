@@ -122,7 +122,7 @@ export class Watch {
   }
 
   pool(inner: ConnectionPoolShape): ConnectionPoolShape {
-    const { deadlines, isClosed, refusal, request, takesRequests, waitsInVain } = inner.unsafe
+    const { contexts, deadlines, isClosed, refusal, request, takesRequests, waitsInVain } = inner.unsafe
     return {
       ...inner,
       drain: Effect.suspend(() => {
@@ -130,6 +130,7 @@ export class Watch {
         return inner.drain
       }),
       unsafe: {
+        contexts,
         deadlines: this.watchDeadlines(deadlines),
         request: (...args) => this.request(request, ...args),
         refusal: (key) => {

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import type { AsyncContextsShape } from "@hotaru/pool/AsyncContexts"
 import type { Deadlines } from "@hotaru/pool/Deadlines"
 import type { Reclaim, ReclaimReason } from "@hotaru/pool/Lease"
 import type * as ExchangeError from "../ExchangeError.js"
@@ -10,6 +11,7 @@ import type * as ExchangeError from "../ExchangeError.js"
 /** What a body asks of its exchange. None of it does anything once the exchange has settled. */
 export interface BodySource {
   readonly deadlines: Deadlines
+  readonly contexts: AsyncContextsShape
   /** How far the exchange got. */
   progress(): ExchangeError.Progress
   /** Nobody has begun to read: the pool may take the connection back for others. `undefined`: somebody has. */

@@ -4,6 +4,7 @@
  * @internal
  */
 import type { ResponseError } from "@effect/platform/HttpClientError"
+import * as AsyncContexts from "@hotaru/pool/AsyncContexts"
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -26,13 +27,16 @@ const taken = (self: PooledResponse): Effect.Effect<Taken> =>
 
 /** To be run uninterruptibly. */
 const ready = (self: PooledResponse, restore: Restore): Effect.Effect<void> =>
-  Effect.matchCauseEffect(restore(Effect.async<void>((resume) => self.body.onReady(() => resume(Exit.void)))), {
+  AsyncContexts.wait(self.body.contexts, restore, listen(self), {
     onFailure: (cause) => {
       self.body.leaveStream()
       return Effect.failCause(cause)
     },
     onSuccess: () => Effect.void
   })
+
+const listen = (self: PooledResponse) => (resume: (effect: Effect.Effect<void>) => void) =>
+  self.body.onReady(() => resume(Exit.void))
 
 type Out = Channel.Channel<Chunk.Chunk<Uint8Array>, unknown, ResponseError, unknown, void, unknown>
 

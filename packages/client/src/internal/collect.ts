@@ -6,6 +6,7 @@
 import type { ResponseError } from "@effect/platform/HttpClientError"
 import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as UrlParams from "@effect/platform/UrlParams"
+import * as AsyncContexts from "@hotaru/pool/AsyncContexts"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Collector } from "./bodyContract.js"
@@ -98,12 +99,12 @@ const wait = <A>(
 ): Effect.Effect<A, ResponseError> =>
   Effect.suspend(() => {
     let collector: Collector | undefined
-    const whole = Effect.async<Uint8Array | Error>((resume) => {
+    const listen = (resume: (effect: Effect.Effect<Uint8Array | Error>) => void) => {
       collector = { ...wanted, resume: (result) => resume(Exit.succeed(result)) }
       self.body.wait(collector)
-    })
+    }
     return Effect.uninterruptibleMask((restore) =>
-      Effect.matchCauseEffect(restore(whole), {
+      AsyncContexts.wait(self.body.contexts, restore, listen, {
         onFailure: (cause) => {
           if (collector !== undefined) self.body.leave(collector)
           return Effect.failCause(cause)

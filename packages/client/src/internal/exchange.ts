@@ -7,6 +7,7 @@
  *
  * @internal
  */
+import type { AsyncContext, AsyncContextsShape } from "@hotaru/pool/AsyncContexts"
 import type { EndKind, Receiver } from "@hotaru/pool/Connection"
 import type { UnsafePool } from "@hotaru/pool/ConnectionPool"
 import type { Deadline, Deadlines } from "@hotaru/pool/Deadlines"
@@ -30,7 +31,11 @@ import { Sender, type SenderHost } from "./sender.js"
  */
 type Stage = "Queued" | "Resting" | "Exchanging" | "Settled"
 
+const scopeClosed = "its scope has closed"
+
 export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, ReaderHost {
+  /** The caller's: what is the caller's runs in it, whoever's callback it comes from. */
+  readonly context: AsyncContext
   private stage: Stage = "Queued"
   private resume: ((result: Exit.Exit<Answer, Failure>) => void) | undefined = undefined
   private pending: Lease.PendingLease | undefined = undefined
@@ -54,7 +59,13 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     /** The span that the request is part of, if any. */
     private readonly span: AnySpan | undefined,
     private readonly trace: RetryTrace | undefined
-  ) {}
+  ) {
+    this.context = pool.contexts.capture()
+  }
+
+  get contexts(): AsyncContextsShape {
+    return this.pool.contexts
+  }
 
   get deadlines(): Deadlines {
     return this.pool.deadlines
@@ -67,12 +78,14 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
 
   start(resume: (result: Exit.Exit<Answer, Failure>) => void): void {
     this.resume = resume
+    // The fiber may have yielded since the scope was looked for.
+    if (this.scope?.aborted === true) return this.abort(scopeClosed)
     const { requestTimeout } = this.plan.limits
     if (requestTimeout !== Infinity) {
       this.requestTimer = this.deadlines.set(requestTimeout, () => this.onRequestTimeout(requestTimeout))
     }
     if (this.scope !== undefined) {
-      this.onScopeClosed = () => this.abort("its scope has closed")
+      this.onScopeClosed = () => this.abort(scopeClosed)
       this.scope.addEventListener("abort", this.onScopeClosed)
     }
     this.request()
@@ -175,21 +188,23 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
   answered(answer: Answer): void {
     const resume = this.resume
     this.resume = undefined
-    resume?.(Exit.succeed(answer))
+    if (resume !== undefined) this.context.run(resume, Exit.succeed(answer))
   }
 
   refuseRetry(reason: string): ExchangeError.RetryRefusal | undefined {
     const lease = this.lease!
     if (lease.allowRetry()) return undefined
     const refusal = this.pool.isClosed() ? "PoolClosing" : "RetryBudget"
-    this.trace?.refused(lease.connection.id, reason, refusal)
+    if (this.trace !== undefined)
+      this.context.run((trace) => trace.refused(lease.connection.id, reason, refusal), this.trace)
     return refusal
   }
 
   /** Once, on a connection opened from now on, keeping place and deadline. */
   retry(error: ExchangeError.ExchangeError, settlement: Lease.Settlement, reason: string): void {
     this.retriedAfter = error
-    this.trace?.retried(this.lease!.connection.id, reason)
+    const { id } = this.lease!.connection
+    if (this.trace !== undefined) this.context.run((trace) => trace.retried(id, reason), this.trace)
     const replaces = this.release(settlement)
     this.request(replaces, true)
   }
@@ -209,7 +224,7 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     const resume = this.resume
     this.resume = undefined
     this.end(this.brokenBy(error._tag, error._tag === "ExchangeTimeout" && error.limit === "headersTimeout"))
-    resume?.(Exit.fail(error))
+    if (resume !== undefined) this.context.run(resume, Exit.fail(error))
   }
 
   /** The exchange ends, and its lease with it. */
@@ -281,7 +296,8 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     this.requestTimer?.clear()
     if (this.onScopeClosed !== undefined) this.scope!.removeEventListener("abort", this.onScopeClosed)
     const { body } = this.plan
-    if (body._tag === "Stream") body.discard?.()
+    if (body._tag === "Stream" && body.discard !== undefined)
+      this.contexts.root.run((discard) => this.context.run(discard, undefined), body.discard)
   }
 
   /** How a lease ends that was given up: on a peer that may have fallen silent, or on one that was merely slow. */

@@ -7,6 +7,7 @@
 import type { HttpClientError } from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import * as AsyncContexts from "@hotaru/pool/AsyncContexts"
 import type { ConnectionPoolShape } from "@hotaru/pool/ConnectionPool"
 import { InvalidUrl } from "@hotaru/pool/PoolError"
 import * as Cause from "effect/Cause"
@@ -49,7 +50,7 @@ export class Executor {
     /** What the caller calls secret is not printed of what it gets, even where no fiber can be asked. */
     private readonly secrets: SecretsInForce
   ) {
-    this.origins = new Origin.Origins(pool.config)
+    this.origins = new Origin.Origins(pool.config, pool.unsafe.contexts.root)
   }
 
   /**
@@ -140,7 +141,10 @@ export class Executor {
           cause._tag === "Fail"
             ? Exit.fail(requestError(request, cause.error, this.secrets.of(fiber)))
             : Exit.failCause(Cause.map(cause, (failure) => requestError(request, failure, this.secrets.of(fiber))))
-        return ended(fiber, span, failed)
+        // An interruption came in the context of its author.
+        return Cause.isInterrupted(cause)
+          ? Effect.flatMap(AsyncContexts.enter(exchange.context), () => ended(fiber, span, failed))
+          : ended(fiber, span, failed)
       }
     })
   }

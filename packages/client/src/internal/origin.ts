@@ -4,6 +4,7 @@
  * @internal
  */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import { type AsyncContext, none } from "@hotaru/pool/AsyncContexts"
 import * as ConnectionKey from "@hotaru/pool/ConnectionKey"
 import * as Options from "@hotaru/pool/Options"
 import type { PoolConfig } from "@hotaru/pool/PoolConfig"
@@ -48,7 +49,11 @@ export class Origins {
   private readonly plain = new Map<string, Origin>()
   private readonly targeted = new WeakMap<Target, Map<string, Origin>>()
 
-  constructor(private readonly config: PoolConfig) {}
+  constructor(
+    private readonly config: PoolConfig,
+    /** What holds for an origin holds for all callers: `perHost` is not to see the store of the first one. */
+    private readonly root: AsyncContext = none.root
+  ) {}
 
   /** The origin that begins with just these characters, if that was learned. */
   written(prefix: string, target: Target | undefined): Origin | undefined {
@@ -95,7 +100,7 @@ export class Origins {
     if (key._tag === "Left") return key.left
     const { host, port, useTls } = key.right
     const full = target === undefined ? key.right : ConnectionKey.make({ host, port, useTls, ...partsOf(target) })
-    const overrides = this.config.perHost(full)
+    const overrides = this.root.run((key) => this.config.perHost(key), full)
     return {
       key: full,
       name,

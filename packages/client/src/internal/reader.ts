@@ -6,6 +6,7 @@
 import type { Head, Http1Event } from "@hotaru/http1/Http1Event"
 import type { KeepAlive } from "@hotaru/http1/KeepAlive"
 import type { ResponseDecoder } from "@hotaru/http1/ResponseDecoder"
+import type { AsyncContextsShape } from "@hotaru/pool/AsyncContexts"
 import type { EndKind } from "@hotaru/pool/Connection"
 import type { Deadline, Deadlines } from "@hotaru/pool/Deadlines"
 import * as Lease from "@hotaru/pool/Lease"
@@ -73,6 +74,10 @@ export class Reader implements BodySource {
 
   get deadlines(): Deadlines {
     return this.host.deadlines
+  }
+
+  get contexts(): AsyncContextsShape {
+    return this.host.contexts
   }
 
   // --- what the connection tells ---

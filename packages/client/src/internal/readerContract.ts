@@ -4,6 +4,7 @@
  * @internal
  */
 import type { Head } from "@hotaru/http1/Http1Event"
+import type { AsyncContextsShape } from "@hotaru/pool/AsyncContexts"
 import type { Deadlines } from "@hotaru/pool/Deadlines"
 import type * as Lease from "@hotaru/pool/Lease"
 import type { AcquireError } from "@hotaru/pool/PoolError"
@@ -24,6 +25,7 @@ export interface Answer {
 /** What the receiving half asks of its exchange. */
 export interface ReaderHost {
   readonly deadlines: Deadlines
+  readonly contexts: AsyncContextsShape
   progress(): ExchangeError.Progress
   /** Whether the connection was reused, this request was not sent again yet, and somebody waits for its answer. */
   readonly mayRetry: boolean

@@ -5,6 +5,7 @@
  *
  * @internal
  */
+import type { AsyncContextsShape } from "@hotaru/pool/AsyncContexts"
 import type { Connection } from "@hotaru/pool/Connection"
 import type { Deadline } from "@hotaru/pool/Deadlines"
 import type * as ExchangeError from "../ExchangeError.js"
@@ -35,6 +36,10 @@ export class ResponseBody {
     /** As announced by the peer. */
     readonly contentLength: number | undefined
   ) {}
+
+  get contexts(): AsyncContextsShape {
+    return this.source.contexts
+  }
 
   get isOpen(): boolean {
     return this.state === "Open"

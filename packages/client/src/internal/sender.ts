@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import type { AsyncContext, AsyncContextsShape } from "@hotaru/pool/AsyncContexts"
 import type { Connection } from "@hotaru/pool/Connection"
 import type { Deadline, Deadlines } from "@hotaru/pool/Deadlines"
 import type * as Runtime from "effect/Runtime"
@@ -14,6 +15,9 @@ import { Upload, type UploadSink } from "./upload.js"
 /** What the sending half asks of its exchange. */
 export interface SenderHost {
   readonly deadlines: Deadlines
+  readonly contexts: AsyncContextsShape
+  /** The caller's. */
+  readonly context: AsyncContext
   progress(): ExchangeError.Progress
   /** The request has been given to the connection, and taken by it. */
   onSent(): void
@@ -66,6 +70,14 @@ export class Sender implements UploadSink {
 
   get deadlines(): Deadlines {
     return this.host.deadlines
+  }
+
+  get contexts(): AsyncContextsShape {
+    return this.host.contexts
+  }
+
+  get context(): AsyncContext {
+    return this.host.context
   }
 
   begin(): void {

@@ -6,6 +6,7 @@
  */
 
 import * as RequestEncoder from "@hotaru/http1/RequestEncoder"
+import type { AsyncContext, AsyncContextsShape } from "@hotaru/pool/AsyncContexts"
 import type { Deadline, Deadlines } from "@hotaru/pool/Deadlines"
 import * as Cause from "effect/Cause"
 import type * as Chunk from "effect/Chunk"
@@ -20,6 +21,9 @@ import { joined } from "./bytes.js"
 /** What an upload asks of its exchange. */
 export interface UploadSink {
   readonly deadlines: Deadlines
+  readonly contexts: AsyncContextsShape
+  /** The producer is the caller's, and runs in the caller's context. */
+  readonly context: AsyncContext
   /** Whether more may be written at once. */
   write(data: string | Uint8Array): boolean
   /**
@@ -38,6 +42,8 @@ export class Upload {
   private fiber: Fiber.RuntimeFiber<void, unknown> | undefined = undefined
   private given = 0
   private stopped = false
+  /** Whether the connection holds back what it was given. A drain may come before the fiber listens for it. */
+  private full = false
   private drained: (() => void) | undefined = undefined
   private timer: Deadline | undefined = undefined
 
@@ -50,7 +56,9 @@ export class Upload {
   ) {}
 
   start(runtime: Runtime.Runtime<never>): void {
-    this.fiber = Runtime.runFork(runtime)(Stream.runForEachChunk(this.stream, (chunk) => this.send(chunk)))
+    const producer = Stream.runForEachChunk(this.stream, (chunk) => this.send(chunk))
+    const { context, contexts } = this.sink
+    this.fiber = contexts.root.run((producer) => context.run(Runtime.runFork(runtime), producer), producer)
     this.fiber.addObserver((exit) => this.ended(exit))
   }
 
@@ -59,10 +67,11 @@ export class Upload {
     if (this.stopped) return
     this.stopped = true
     this.progress()
-    this.fiber?.unsafeInterruptAsFork(FiberId.none)
+    if (this.fiber !== undefined) this.sink.context.run(interrupt, this.fiber)
   }
 
   onDrain(): void {
+    this.full = false
     const drained = this.drained
     if (drained === undefined) return
     this.progress()
@@ -70,15 +79,21 @@ export class Upload {
   }
 
   private send(chunk: Chunk.Chunk<Uint8Array>): Effect.Effect<void> {
-    let more = true
     for (const piece of chunk) {
       // Until the interruption comes. `Effect.never` would hold a timer, which an interruption at the wrong moment leaves.
       if (this.stopped) return Effect.async<void>(() => {})
-      if (piece.length > 0) more = this.piece(piece)
+      if (piece.length === 0) continue
+      // Before the write, which may find within the call that everything was taken.
+      this.full = true
+      if (this.piece(piece)) this.full = false
     }
-    if (more || this.stopped) return Effect.void
+    if (!this.full || this.stopped) return Effect.void
     return Effect.async<void>((resume) => {
-      this.drained = () => resume(Exit.void)
+      // The fiber may have yielded between looking and listening. Once stopped, it waits for its interruption.
+      if (this.stopped) return
+      if (!this.full) return resume(Exit.void)
+      const context = this.sink.contexts.capture()
+      this.drained = () => context.run(resume, Exit.void)
       if (this.bodyTimeout !== Infinity)
         this.timer = this.sink.deadlines.set(this.bodyTimeout, () => this.sink.stalled())
     })
@@ -120,3 +135,5 @@ export class Upload {
     this.timer = undefined
   }
 }
+
+const interrupt = (fiber: Fiber.RuntimeFiber<unknown, unknown>): void => fiber.unsafeInterruptAsFork(FiberId.none)

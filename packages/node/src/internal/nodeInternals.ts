@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import { AsyncLocalStorage, executionAsyncResource } from "node:async_hooks"
 import type * as Net from "node:net"
 
 interface StreamState {
@@ -49,4 +50,67 @@ export const forgetWriteError = (socket: Net.Socket): void => {
 export const wasReset = (socket: Net.Socket): boolean => {
   const handle = inside(socket)._handle
   return handle !== null && typeof handle.getpeername === "function" && isGone(handle.getpeername({}))
+}
+
+/**
+ * How the symbols are called under which Node 20 and 22 keep a store in the resource that is current, one symbol for each
+ * `AsyncLocalStorage`. Later versions keep stores elsewhere, and have none.
+ */
+const storeName = (new AsyncLocalStorage() as unknown as { readonly kResourceStore?: symbol }).kResourceStore
+  ?.description
+
+/** Whether symbols are such, of those met so far: mostly the same few, and asking a symbol for its name takes longer. */
+const areStores = new Map<symbol, boolean>()
+const mostKnown = 256
+
+const isStore = (symbol: symbol): boolean => {
+  const known = areStores.get(symbol)
+  if (known !== undefined) return known
+  const is = symbol.description === storeName
+  if (areStores.size < mostKnown) areStores.set(symbol, is)
+  return is
+}
+
+/**
+ * Whether an `AsyncLocalStorage` may have a store in the context of now. False means that none has; where that cannot be
+ * told it is true.
+ */
+export const mayHoldStores = (): boolean => {
+  if (storeName === undefined) return true
+  const resource = executionAsyncResource() as Record<symbol, unknown>
+  const symbols = Object.getOwnPropertySymbols(resource)
+  for (let i = 0; i < symbols.length; i++) {
+    const symbol = symbols[i] as symbol
+    if (isStore(symbol) && resource[symbol] !== undefined) return true
+  }
+  return false
+}
+
+/** Stores taken out of a resource: symbol and store in turn. */
+export type Stores = ReadonlyArray<unknown>
+
+const noStores: Stores = []
+
+/**
+ * Empties a resource that many run in: who calls `enterWith` while it is current leaves the store in it. Answers what was
+ * there, for `putStores`.
+ */
+export const takeStores = (resource: object): Stores => {
+  let taken: Array<unknown> | undefined
+  const stores = resource as Record<symbol, unknown>
+  const symbols = storeName === undefined ? noStores : Object.getOwnPropertySymbols(resource)
+  for (let i = 0; i < symbols.length; i++) {
+    const symbol = symbols[i] as symbol
+    if (!isStore(symbol) || stores[symbol] === undefined) continue
+    taken ??= []
+    taken.push(symbol, stores[symbol])
+    stores[symbol] = undefined
+  }
+  return taken ?? noStores
+}
+
+/** What is in the resource now goes, and what was taken out of it is back. */
+export const putStores = (resource: object, taken: Stores): void => {
+  takeStores(resource)
+  for (let i = 0; i < taken.length; i += 2) (resource as Record<symbol, unknown>)[taken[i] as symbol] = taken[i + 1]
 }

@@ -11,13 +11,18 @@ import type { Connection, ConnectionFacts, EndKind, Receiver } from "@hotaru/poo
 import { silentReceiver } from "@hotaru/pool/Connection"
 import * as Effect from "effect/Effect"
 import { NodeInspectSymbol } from "effect/Inspectable"
+import { nodeContexts } from "./asyncContexts.js"
 import { forgetWriteError, isWriteError, keepReadingAfterWriteError, wasReset } from "./nodeInternals.js"
 import { bufferOf, clearBehind, copyOf, letGo, mayGiveAway, nextSize, readSize, sharedBuffer } from "./readBuffer.js"
 import { onTurn } from "./turn.js"
 
 let opened = 0
 
-const turn: Effect.Effect<void> = Effect.async((resume) => onTurn(() => resume(Effect.void)))
+/** All who ask for a turn in the same tick are told in one callback: each fiber goes on in its own context. */
+const turn: Effect.Effect<void> = Effect.async((resume) => {
+  const context = nodeContexts.capture()
+  onTurn(() => context.run(resume, Effect.void))
+})
 
 /** How the input ended, told once all bytes before it have been. */
 type Ending = { readonly _tag: "End"; readonly kind: EndKind } | { readonly _tag: "Error"; readonly cause: unknown }

@@ -2,6 +2,7 @@
  * Deadlines in lists by duration, as the operating system's own timers are kept in Node: within one list they expire in
  * the order in which they were set, so setting, clearing and finding the next are O(1), and one alarm serves all.
  */
+import * as AsyncContexts from "../AsyncContexts.js"
 import type { Deadline, Deadlines } from "../Deadlines.js"
 import { type Linked, LinkedList } from "./list.js"
 import type { TimeKeeper } from "./timeKeeper.js"
@@ -31,11 +32,17 @@ export class DeadlineLists implements Deadlines {
   private size = 0
   /** When the alarm is set to ring. It is left alone when its deadline is cleared: it then rings for nothing, once. */
   private alarmAt = Infinity
-  private readonly ring = () => this.expire()
+  private readonly ring = () => this.root.run(this.expireAll, undefined)
+  private readonly expireAll = () => this.expire()
+  private readonly armAlarm = (millis: number) => this.time.arm(millis, this.ring)
 
   readonly now: () => number
 
-  constructor(private readonly time: TimeKeeper) {
+  constructor(
+    private readonly time: TimeKeeper,
+    /** The alarm serves many callers, and keeps none's context. */
+    private readonly root: AsyncContexts.AsyncContext = AsyncContexts.none.root
+  ) {
     this.now = time.now
   }
 
@@ -74,7 +81,7 @@ export class DeadlineLists implements Deadlines {
 
   private arm(at: number, now: number): void {
     this.alarmAt = at
-    this.time.arm(Math.max(at - now, 0), this.ring)
+    this.root.run(this.armAlarm, Math.max(at - now, 0))
   }
 
   private expire(): void {

@@ -9,6 +9,7 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
+import type { AsyncContext } from "../AsyncContexts.js"
 import type { Connection } from "../Connection.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import { type ConnectorShape, CurrentDial, type CurrentDialShape, type DialPlace } from "../Connector.js"
@@ -45,7 +46,9 @@ export class Dialler {
     private readonly runtime: Runtime.Runtime<never>,
     private readonly connections: Scope.Scope,
     private readonly deadlines: Deadlines,
-    private readonly owner: DialOwner
+    private readonly owner: DialOwner,
+    /** Dials and what they open are nobody's: whoever is first in line gets it, and others after that one. */
+    private readonly root: AsyncContext
   ) {}
 
   start(dial: Dial): void {
@@ -60,7 +63,7 @@ export class Dialler {
       this.stop(dial)
       this.owner.failed(dial, new ConnectTimeout({ key, timeout, phase: place?.phase, detail: place?.detail }))
     })
-    const fiber = Runtime.runFork(this.runtime)(this.dial(dial, told))
+    const fiber = this.root.run(Runtime.runFork(this.runtime), this.dial(dial, told))
     // A dial may end within the call that starts it.
     if (dial.ended) deadline.clear()
     else this.running.set(dial, { fiber, deadline })
@@ -69,12 +72,12 @@ export class Dialler {
   /** Gives a dial up: whatever it has opened by now is closed. */
   stop(dial: Dial): void {
     const running = this.take(dial)
-    running?.fiber.unsafeInterruptAsFork(FiberId.none)
+    if (running !== undefined) this.root.run(interrupt, running.fiber)
   }
 
   /** Closes a connection's scope; its finalizers may take their time. */
   close(scope: Scope.CloseableScope): void {
-    Runtime.runFork(this.runtime)(Scope.close(scope, Exit.void))
+    this.root.run(Runtime.runFork(this.runtime), Scope.close(scope, Exit.void))
   }
 
   private take(dial: Dial): Running | undefined {
@@ -118,6 +121,8 @@ export class Dialler {
     )
   }
 }
+
+const interrupt = (fiber: Fiber.RuntimeFiber<unknown>): void => fiber.unsafeInterruptAsFork(FiberId.none)
 
 export const openedTwice = (key: ConnectionKey, id: number): ConnectError =>
   new ConnectError({

@@ -6,6 +6,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
+import type { AsyncContext, AsyncContextsShape } from "../AsyncContexts.js"
 import * as PoolEvent from "../PoolEvent.js"
 
 /** Events kept for a listener that does not take them. */
@@ -64,9 +65,13 @@ class Ring implements Queue.BackingQueue<PoolEvent.PoolEvent> {
 }
 
 export class EventHub {
-  private readonly listeners = new Set<Queue.Queue<PoolEvent.PoolEvent>>()
+  /** Each with the context in which it began to listen: events are published in anybody's. */
+  private readonly listeners = new Map<Queue.Queue<PoolEvent.PoolEvent>, AsyncContext>()
 
-  constructor(private readonly onListeners: (some: boolean) => void) {}
+  constructor(
+    private readonly contexts: AsyncContextsShape,
+    private readonly onListeners: (some: boolean) => void
+  ) {}
 
   /** Builds the event only if somebody listens. */
   publishIfObserved(event: () => PoolEvent.PoolEvent): void {
@@ -74,7 +79,7 @@ export class EventHub {
   }
 
   publish(event: PoolEvent.PoolEvent): void {
-    for (const listener of this.listeners) listener.unsafeOffer(event)
+    for (const [listener, context] of this.listeners) context.run((event) => listener.unsafeOffer(event), event)
   }
 
   /** A listener until the scope closes. */
@@ -83,7 +88,7 @@ export class EventHub {
     Effect.map(
       Effect.suspend(() => Queue.make(new Ring(), Queue.slidingStrategy())),
       (queue) => {
-        this.listeners.add(queue)
+        this.listeners.set(queue, this.contexts.capture())
         this.onListeners(true)
         return queue
       }

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import * as Ref from "effect/Ref"
+import type { AsyncContext } from "../AsyncContexts.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import { Health } from "./health.js"
 import { HealthMemory } from "./healthMemory.js"
@@ -18,7 +19,9 @@ export class HostMap {
 
   constructor(
     private readonly settings: PoolSettings,
-    private readonly now: () => number
+    private readonly now: () => number,
+    /** What holds for a host holds for all callers: `perHost` is not to see the store of the first one. */
+    private readonly root: AsyncContext
   ) {}
 
   all(): ReadonlyArray<HostRecord> {
@@ -43,7 +46,7 @@ export class HostMap {
     const found = this.find(key)
     if (found !== undefined) return found
     const health = this.memory.take(key, this.now()) ?? new Health()
-    const host = new HostRecord(key, settings ?? this.settings.host(key), health)
+    const host = new HostRecord(key, settings ?? this.root.run(this.settings.host, key), health)
     this.known.set(key, host)
     Effect.runSync(Ref.update(this.ref, HashMap.set(key, host)))
     return host

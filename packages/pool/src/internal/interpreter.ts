@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
+import { type AsyncContextsShape, none } from "../AsyncContexts.js"
 import type { Connection } from "../Connection.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import type { ConnectorShape } from "../Connector.js"
@@ -44,7 +45,7 @@ import { Watchers } from "./watchers.js"
 export class Interpreter implements LeaseOwner, DialOwner {
   readonly state: PoolState
   readonly deadlines: DeadlineLists
-  readonly events = new EventHub((some) => (this.state.observed = some))
+  readonly events: EventHub
   readonly hosts: HostMap
   private readonly entries = new WeakMap<Connection, Entry>()
   private readonly dialler: Dialler
@@ -62,15 +63,17 @@ export class Interpreter implements LeaseOwner, DialOwner {
     private readonly runtime: Runtime.Runtime<never>,
     private readonly random: () => number,
     connector: ConnectorShape,
-    connections: Scope.Scope
+    connections: Scope.Scope,
+    readonly contexts: AsyncContextsShape = none
   ) {
     this.state = new PoolState(settings)
-    this.hosts = new HostMap(settings, time.now)
-    this.deadlines = new DeadlineLists(time)
+    this.events = new EventHub(contexts, (some) => (this.state.observed = some))
+    this.hosts = new HostMap(settings, time.now, contexts.root)
+    this.deadlines = new DeadlineLists(time, contexts.root)
     this.reclaimer = new Reclaimer(this.state, this.hosts, this.deadlines, (decision) => this.decide(decision))
     this.redialler = new Redialler(this.state, this.deadlines, (decision) => this.decide(decision))
-    this.leaks = new LeakWatch(this.deadlines, this.events, runtime)
-    this.dialler = new Dialler(connector, runtime, connections, this.deadlines, this)
+    this.leaks = new LeakWatch(this.deadlines, this.events, (effect) => this.report(effect))
+    this.dialler = new Dialler(connector, runtime, connections, this.deadlines, this, contexts.root)
   }
 
   /** Makes a decision, then carries out what it asks for. */
@@ -246,7 +249,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
           this.execute(this.commands[i] as Command)
         } catch (defect) {
           // A callback broke its promise not to throw. The others must still hear of what was decided for them.
-          Runtime.runFork(this.runtime)(Effect.logError("A callback of a connection pool threw", defect))
+          this.report(Effect.logError("A callback of a connection pool threw", defect))
         }
       }
     } finally {
@@ -257,6 +260,11 @@ export class Interpreter implements LeaseOwner, DialOwner {
     this.watchers.wake()
     this.reclaimer.rest()
     this.redialler.look()
+  }
+
+  /** Says something on the pool's own behalf. */
+  private report(effect: Effect.Effect<void>): void {
+    this.contexts.root.run(Runtime.runFork(this.runtime), effect)
   }
 
   private execute(command: Command): void {

@@ -2,7 +2,6 @@
  * Reports leases that are held for too long, and takes the report back when they come home after all.
  */
 import * as Effect from "effect/Effect"
-import * as Runtime from "effect/Runtime"
 import type { Deadlines } from "../Deadlines.js"
 import * as PoolEvent from "../PoolEvent.js"
 import type { EventHub } from "./eventHub.js"
@@ -13,7 +12,7 @@ export class LeakWatch {
   constructor(
     private readonly deadlines: Deadlines,
     private readonly events: EventHub,
-    private readonly runtime: Runtime.Runtime<never>
+    private readonly log: (effect: Effect.Effect<void>) => void
   ) {}
 
   /** `threshold` in milliseconds; nothing is watched if it is infinite. */
@@ -51,9 +50,5 @@ export class LeakWatch {
     const holder = span === undefined ? "" : `, taken in span ${Origins.namesOf(span)} of trace ${span.traceId}`
     const message = `A connection to ${key} has been on lease${what} for ${Math.round(held)} ms (leakThreshold)${holder}`
     this.log(Effect.logWarning(message, stack))
-  }
-
-  private log(effect: Effect.Effect<void>): void {
-    Runtime.runFork(this.runtime)(effect)
   }
 }

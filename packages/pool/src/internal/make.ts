@@ -13,6 +13,7 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+import { AsyncContexts } from "../AsyncContexts.js"
 import type { ConnectionPoolShape } from "../ConnectionPool.js"
 import { Connector } from "../Connector.js"
 import type { PoolConfig } from "../PoolConfig.js"
@@ -39,11 +40,12 @@ export const make = (
     const clock = yield* Effect.clock
     const random = yield* Effect.random
     const runtime = withoutCaller(yield* Effect.runtime<never>())
-    const time = TimeKeeper.make(clock, runtime)
+    const contexts = yield* AsyncContexts
+    const time = TimeKeeper.make(clock, runtime, contexts.root)
     // Not a child of the layer's scope: that would close connections before the drain had begun.
     const connections = yield* Scope.make(ExecutionStrategy.parallel)
     const draw = () => Runtime.runSync(runtime)(random.next)
-    const pool = new Interpreter(settings, time, runtime, draw, connector, connections)
+    const pool = new Interpreter(settings, time, runtime, draw, connector, connections, contexts)
 
     yield* UpkeepFiber.start(pool)
     yield* Effect.addFinalizer(() =>
@@ -90,6 +92,7 @@ export const make = (
         request: (key, request, options) => pool.request(key, request, options),
         refusal: (key) => Glances.refusal(pool, key),
         deadlines: pool.deadlines,
+        contexts,
         waitsInVain: () => pool.waitsInVain,
         takesRequests: () => pool.state.takesRequests,
         isClosed: () => pool.state.phase === "Closed"

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import * as AsyncContexts from "../AsyncContexts.js"
 import type { Connection } from "../Connection.js"
 import type { ConnectionKey } from "../ConnectionKey.js"
 import type { Lease, LeaseRequest, LeaseRequestOptions, PendingLease } from "../Lease.js"
@@ -37,13 +38,11 @@ class FiberRequest implements LeaseRequest {
     this.resume?.(Effect.fail(error))
   }
 
-  wait(): Effect.Effect<LeaseImpl, AcquireError> {
-    return Effect.async((resume) => {
-      this.resume = resume
-      // Answered between asking and listening.
-      if (this.lease !== undefined) resume(Effect.succeed(this.lease))
-      else if (this.error !== undefined) resume(Effect.fail(this.error))
-    })
+  readonly listen = (resume: (effect: Effect.Effect<LeaseImpl, AcquireError>) => void): void => {
+    this.resume = resume
+    // Answered between asking and listening.
+    if (this.lease !== undefined) resume(Effect.succeed(this.lease))
+    else if (this.error !== undefined) resume(Effect.fail(this.error))
   }
 
   /** The fiber has gone: the place in line, or the lease granted in this very turn, passes on. */
@@ -75,16 +74,18 @@ const asking = <A, E, R>(
       mayRest || !lease.resting
         ? andThen(lease, fiber)
         : Effect.flatMap(rest(pool, lease, restore), (rested) => andThen(rested, fiber))
-    return lease !== undefined ? taken(lease) : waiting(request, pending, restore, taken)
+    return lease !== undefined ? taken(lease) : waiting(pool, request, pending, restore, taken)
   })
 
 const waiting = <A, E, R>(
+  pool: Interpreter,
   request: FiberRequest,
   pending: PendingLease,
   restore: Restore,
   andThen: (lease: LeaseImpl) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | AcquireError, R> =>
-  Effect.matchCauseEffect(restore(request.wait()), {
+  // The grant comes from a dial, from a timer, or from within another caller's return.
+  AsyncContexts.wait(pool.contexts, restore, request.listen, {
     onFailure: (cause) => {
       request.abandon(pending)
       return Effect.failCause(cause)
@@ -109,7 +110,7 @@ const takeRested = (
 ): Effect.Effect<LeaseImpl, AcquireError> => asking(pool, key, restore, options, false, Effect.succeed)
 
 const rest = (pool: Interpreter, lease: LeaseImpl, restore: Restore): Effect.Effect<LeaseImpl, AcquireError> =>
-  Effect.matchCauseEffect(restore(lease.connection.turn), {
+  AsyncContexts.wait(pool.contexts, restore, onTurn(lease.connection), {
     onFailure: (cause) => {
       giveBack(lease, true)
       return Effect.failCause(cause)
@@ -120,6 +121,9 @@ const rest = (pool: Interpreter, lease: LeaseImpl, restore: Restore): Effect.Eff
       return takeRested(pool, lease.key, restore, { replaces: lease })
     }
   })
+
+const onTurn = (connection: Connection) => (resume: (effect: Effect.Effect<void>) => void) =>
+  connection.onTurn(() => resume(Effect.void))
 
 /**
  * Gives back a lease that was not settled. Success alone never proves that a connection is fit: a lost race or a

@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
+import { type AsyncContext, none } from "../AsyncContexts.js"
 
 export interface TimeKeeper {
   /** Milliseconds; never goes back, and on the live clock never falls behind the monotonic clock. */
@@ -29,8 +30,8 @@ export interface TimeKeeper {
   readonly background: Clock.Clock
 }
 
-export const make = (clock: Clock.Clock, runtime: Runtime.Runtime<never>): TimeKeeper =>
-  isLive(clock) ? live(clock, () => performance.now()) : onClock(clock, runtime)
+export const make = (clock: Clock.Clock, runtime: Runtime.Runtime<never>, root: AsyncContext): TimeKeeper =>
+  isLive(clock) ? live(clock, () => performance.now(), root) : onClock(clock, runtime)
 
 const isLive = (clock: Clock.Clock): boolean =>
   clock.constructor === Context.get(DefaultServices.liveServices, Clock.Clock).constructor
@@ -47,7 +48,7 @@ interface Timer {
 export const leap = 5000
 
 /** `monotonic`: milliseconds that pass while the process runs. */
-export const live = (clock: Clock.Clock, monotonic: () => number): TimeKeeper => {
+export const live = (clock: Clock.Clock, monotonic: () => number, root: AsyncContext = none.root): TimeKeeper => {
   let last = clock.unsafeCurrentTimeMillis()
   let lastMonotonic = monotonic()
   let leaptAt = -Infinity
@@ -99,7 +100,7 @@ export const live = (clock: Clock.Clock, monotonic: () => number): TimeKeeper =>
       held = false
       ;(timer as Timer | undefined)?.unref?.()
     },
-    background: unheld(clock)
+    background: unheld(clock, root)
   }
 }
 
@@ -118,7 +119,7 @@ const afterPoll = (callback: () => void): void => {
 const lateBy = 10
 
 /** The live clock, but sleeping on it does not keep the process alive. */
-const unheld = (clock: Clock.Clock): Clock.Clock => ({
+const unheld = (clock: Clock.Clock, root: AsyncContext): Clock.Clock => ({
   [Clock.ClockTypeId]: Clock.ClockTypeId,
   unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis(),
   unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
@@ -126,7 +127,9 @@ const unheld = (clock: Clock.Clock): Clock.Clock => ({
   currentTimeNanos: clock.currentTimeNanos,
   sleep: (duration) =>
     Effect.async<void>((resume) => {
-      const timer = setTimeout(() => resume(Effect.void), Math.min(Duration.toMillis(duration), longestDelay))
+      const delay = Math.min(Duration.toMillis(duration), longestDelay)
+      // A background fiber is no caller's, whoever woke it.
+      const timer = root.run((delay) => setTimeout(() => resume(Effect.void), delay), delay)
       ;(timer as Timer).unref?.()
       return Effect.sync(() => clearTimeout(timer))
     })

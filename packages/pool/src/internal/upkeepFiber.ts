@@ -10,7 +10,7 @@ import type { ShouldEvict } from "../Eviction.js"
 import * as Evicting from "./evicting.js"
 import type { Interpreter } from "./interpreter.js"
 import * as Upkeep from "./upkeep.js"
-import { until } from "./waiting.js"
+import * as Waiting from "./waiting.js"
 
 export const start = (pool: Interpreter): Effect.Effect<void, never, Scope.Scope> => {
   const { shouldEvict } = pool.settings
@@ -20,6 +20,12 @@ export const start = (pool: Interpreter): Effect.Effect<void, never, Scope.Scope
     ...(shouldEvict === undefined ? [] : [evicting(pool, shouldEvict)])
   ]
   return Effect.forEach(rounds, (round) => supervised(pool, round), { discard: true })
+}
+
+/** Waits in the pool's own context: what wakes a background fiber is as a rule a caller's doing. */
+const until = <A, E>(pool: Interpreter, answer: () => Effect.Effect<A, E> | undefined): Effect.Effect<A, E> => {
+  const { root } = pool.contexts
+  return Waiting.until(pool, answer, { capture: () => root, root })
 }
 
 const supervised = (pool: Interpreter, round: Effect.Effect<unknown>): Effect.Effect<void, never, Scope.Scope> =>

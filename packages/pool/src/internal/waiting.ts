@@ -2,16 +2,21 @@
  * Waiting for a state of the pool rather than for a lease.
  */
 import * as Effect from "effect/Effect"
+import * as AsyncContexts from "../AsyncContexts.js"
 import type { Interpreter } from "./interpreter.js"
 
-/** Ends with the first answer, looked for now and after every round of decisions. */
-export const until = <A, E>(pool: Interpreter, answer: () => Effect.Effect<A, E> | undefined): Effect.Effect<A, E> =>
+/** Ends with the first answer, looked for now and after every round of decisions, and goes on in the caller's context. */
+export const until = <A, E>(
+  pool: Interpreter,
+  answer: () => Effect.Effect<A, E> | undefined,
+  contexts = pool.contexts ?? AsyncContexts.none
+): Effect.Effect<A, E> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       const already = answer()
       if (already !== undefined) return already
       let stop = () => {}
-      const wait = Effect.async<A, E>((resume) => {
+      const register = (resume: (effect: Effect.Effect<A, E>) => void) => {
         // The fiber may have yielded between looking and listening.
         const meanwhile = answer()
         if (meanwhile !== undefined) return resume(meanwhile)
@@ -21,8 +26,8 @@ export const until = <A, E>(pool: Interpreter, answer: () => Effect.Effect<A, E>
           stop()
           resume(found)
         })
-      })
-      return Effect.matchCauseEffect(restore(wait), {
+      }
+      return AsyncContexts.wait(contexts, restore, register, {
         onFailure: (cause) => {
           stop()
           return Effect.failCause(cause)
