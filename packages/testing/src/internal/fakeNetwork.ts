@@ -14,6 +14,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { DialFailure, FakeDial, FakeNetworkOptions, FakeNetworkShape, SocketHandler } from "../FakeNetwork.js"
 import type { FakeSocket } from "../FakeSocket.js"
+import { Changes } from "./changes.js"
 import { EventLoop } from "./eventLoop.js"
 import { makeSocket } from "./fakeSocket.js"
 import { quiet, settled } from "./quiet.js"
@@ -96,7 +97,7 @@ class Network implements FakeNetworkShape {
   private max = 0
   private taken = 0
   private accept: SocketHandler | true | undefined
-  private readonly watchers = new Set<() => void>()
+  private readonly changes = new Changes()
   readonly loop: EventLoop
 
   /** Why handlers died. */
@@ -139,9 +140,7 @@ class Network implements FakeNetworkShape {
       const socket = dial.succeed()
       if (this.accept !== true) this.serve(this.accept, socket, key)
     }
-    const watchers = [...this.watchers]
-    this.watchers.clear()
-    for (const watcher of watchers) watcher()
+    this.changes.tell()
     return dial
   }
 
@@ -208,15 +207,9 @@ class Network implements FakeNetworkShape {
 
   readonly nextDial: Effect.Effect<FakeDial> = Effect.suspend(() => {
     const dial = this.dials[this.taken]
-    if (dial === undefined) return Effect.flatMap(this.change, () => this.nextDial)
+    if (dial === undefined) return Effect.flatMap(this.changes.after(this.changes.count), () => this.nextDial)
     this.taken++
     return Effect.succeed(dial)
-  })
-
-  private readonly change = Effect.async<void>((resume) => {
-    const watcher = () => resume(Effect.void)
-    this.watchers.add(watcher)
-    return Effect.sync(() => this.watchers.delete(watcher))
   })
 
   get poll(): Effect.Effect<void> {

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type { FakeSocket, WriteFailure } from "../FakeSocket.js"
 import type { WireRequest } from "../Wire.js"
 import { concat, toBytes, toLatin1 } from "./bytes.js"
+import { Changes } from "./changes.js"
 import type { EventLoop } from "./eventLoop.js"
 import type { Arrival, Peer } from "./fakeConnection.js"
 import { FakeConnection } from "./fakeConnection.js"
@@ -31,7 +32,7 @@ class FakeSocketImpl implements FakeSocket, Peer {
   private highWaterMark = 0
   private held: Uint8Array = new Uint8Array(0)
   private wantsDrain = false
-  private readonly watchers = new Set<() => void>()
+  private readonly changes = new Changes()
 
   constructor(
     facts: ConnectionFacts,
@@ -167,9 +168,7 @@ class FakeSocketImpl implements FakeSocket, Peer {
   }
 
   private changed(): void {
-    const watchers = [...this.watchers]
-    this.watchers.clear()
-    for (const watcher of watchers) watcher()
+    this.changes.tell()
   }
 
   // ---- what the test looks at ----
@@ -244,7 +243,7 @@ class FakeSocketImpl implements FakeSocket, Peer {
   get awaitDestroyed(): Effect.Effect<string> {
     return Effect.suspend(() =>
       this.destroyed === undefined
-        ? Effect.flatMap(this.change, () => this.awaitDestroyed)
+        ? Effect.flatMap(this.changes.after(this.changes.count), () => this.awaitDestroyed)
         : Effect.succeed(this.destroyed)
     )
   }
@@ -269,15 +268,9 @@ class FakeSocketImpl implements FakeSocket, Peer {
       const result = attempt()
       if (result !== undefined) return Effect.succeed(result)
       if (this.destroyed !== undefined) return Effect.fail(new FakeSocketClosed({ reason: this.destroyed, awaited }))
-      return Effect.flatMap(this.change, () => this.wait(awaited, attempt))
+      return Effect.flatMap(this.changes.after(this.changes.count), () => this.wait(awaited, attempt))
     })
   }
-
-  private readonly change = Effect.async<void>((resume) => {
-    const watcher = () => resume(Effect.void)
-    this.watchers.add(watcher)
-    return Effect.sync(() => this.watchers.delete(watcher))
-  })
 }
 
 export const makeSocket = (
