@@ -1,5 +1,6 @@
 /**
- * What happens in a pool, as it happens. Times (`at`) are milliseconds of the pool's clock; durations are milliseconds.
+ * What happens in a pool, as it happens. Times (`at`) are milliseconds of the pool's clock, which
+ * begins with the wall clock and goes on by the monotonic one; durations are milliseconds.
  *
  * @since 0.1.0
  */

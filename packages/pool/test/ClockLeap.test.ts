@@ -7,6 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Connector, Lease } from "@hotaru/pool"
 import { FakeNetwork, Story } from "@hotaru/testing"
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
@@ -53,22 +54,25 @@ describe("The pool's time on the live clock", () => {
     assert.strictEqual(hands.keeper.leaptAt, -Infinity)
   })
 
-  it("follows a wall clock that goes ahead; more than five seconds at once are a leap", () => {
+  it("goes on by the monotonic clock while the wall clock goes ahead; more than five seconds at once are a leap", () => {
     const hands = new Hands()
     const begun = hands.keeper.now()
     hands.pass(10)
     hands.wall += 5000
-    assert.strictEqual(hands.keeper.now() - begun, 5010)
+    assert.strictEqual(hands.keeper.now() - begun, 10)
     assert.strictEqual(hands.keeper.leaptAt, -Infinity)
+    assert.strictEqual(hands.keeper.ahead, 5000)
     hands.pass(10)
     hands.wall += 5001
-    assert.strictEqual(hands.keeper.now() - begun, 10_021)
-    assert.strictEqual(hands.keeper.leaptAt - begun, 10_021)
-    // Set right again, it goes on from there.
+    assert.strictEqual(hands.keeper.now() - begun, 20)
+    assert.strictEqual(hands.keeper.leaptAt - begun, 20)
+    assert.strictEqual(hands.keeper.ahead, 10_001)
+    // Set right again, it was no less ahead before.
     hands.wall -= 10_001
     hands.pass(10)
-    assert.strictEqual(hands.keeper.now() - begun, 10_031)
-    assert.strictEqual(hands.keeper.leaptAt - begun, 10_021)
+    assert.strictEqual(hands.keeper.now() - begun, 30)
+    assert.strictEqual(hands.keeper.leaptAt - begun, 20)
+    assert.strictEqual(hands.keeper.ahead, 10_001)
   })
 
   it("a long time without a look is no leap", () => {
@@ -79,23 +83,24 @@ describe("The pool's time on the live clock", () => {
     assert.strictEqual(hands.keeper.leaptAt, -Infinity)
   })
 
-  it("whatever the wall clock does, it never goes back and never falls behind the monotonic clock or the wall", () => {
+  it("whatever the wall clock does, it goes by the monotonic clock, and knows how far the wall clock was ahead at most", () => {
     const step = FastCheck.tuple(FastCheck.nat({ max: 10_000 }), FastCheck.integer({ min: -20_000, max: 20_000 }))
     FastCheck.assert(
       FastCheck.property(FastCheck.array(step), (steps) => {
         const hands = new Hands()
-        let [last, leapt] = [hands.keeper.now(), -Infinity]
+        const begun = hands.keeper.now()
+        let [passedInAll, ahead, leapt] = [0, 0, -Infinity]
         for (const [passed, jump] of steps) {
           hands.pass(passed)
+          passedInAll += passed
           hands.wall += jump
-          const ahead = hands.wall - (last + passed)
           const now = hands.keeper.now()
-          assert.isAtLeast(now, last + passed)
-          assert.isAtLeast(now, hands.wall)
-          assert.strictEqual(now, Math.max(last + passed, hands.wall))
-          if (ahead > TimeKeeper.leap) leapt = now
+          assert.strictEqual(now, begun + passedInAll)
+          const lead = hands.wall - now
+          if (lead - ahead > TimeKeeper.leap) leapt = now
+          ahead = Math.max(ahead, lead)
+          assert.strictEqual(hands.keeper.ahead, ahead)
           assert.strictEqual(hands.keeper.leaptAt, leapt)
-          last = now
         }
       })
     )
@@ -121,6 +126,32 @@ const run = (hands: Hands, millis: number): void => {
 }
 
 describe("A limit on the live clock", () => {
+  for (const [how, jump] of [
+    ["set ahead by an hour", 3_600_000],
+    ["set back by an hour", -3_600_000]
+  ] as const) {
+    it(
+      `lasts as long as it says although the wall clock is ${how} meanwhile`,
+      withTimers((hands) => {
+        const struck: Array<string> = []
+        const deadlines = new DeadlineLists(hands.keeper)
+        deadlines.set(60_000, () => struck.push("minute"))
+        deadlines.set(1000, () => struck.push("second"))
+        run(hands, 500)
+        hands.wall += jump
+        deadlines.set(1000, () => struck.push("second, set after the jump"))
+        run(hands, 501)
+        assert.deepStrictEqual(struck, ["second"])
+        run(hands, 1000)
+        assert.deepStrictEqual(struck, ["second", "second, set after the jump"])
+        run(hands, 57_000)
+        assert.strictEqual(struck.length, 2)
+        run(hands, 2000)
+        assert.deepStrictEqual(struck.slice(2), ["minute"])
+      })
+    )
+  }
+
   it(
     "that comes due ten milliseconds late or less strikes at once",
     withTimers((hands) => {
@@ -319,6 +350,43 @@ describe("When the clock has leapt, as it does when a machine has slept", () => 
         assert.notStrictEqual(connection, first?.connection)
         assert.isTrue(connection.isOpen)
         assert.strictEqual(first?.destroyed, "PeerClosed")
+      })
+    )
+  )
+
+  it.effect("who waited meanwhile has waited no longer than time has passed; connections have aged", () =>
+    asleep(({ hands, network, pool }) =>
+      Effect.gen(function* () {
+        yield* used(pool, network, 1)
+        const holder = asked(pool)
+        const waiting = asked(pool)
+        hands.pass(2000)
+        hands.wall += 600_000
+        yield* network.settle
+        assert.strictEqual(Duration.toMillis(waiting.held.waited), 2000)
+        holder.held.settle(Lease.Reusable())
+        hands.pass(1000)
+        const next = asked(pool)
+        assert.strictEqual(next.held.connection, holder.held.connection)
+        assert.strictEqual(Duration.toMillis(next.held.idle), 1000)
+        assert.strictEqual(Duration.toMillis(next.held.age), 603_000)
+      })
+    )
+  )
+
+  it.effect("a clock that runs ahead little by little ages connections as well", () =>
+    asleep(({ hands, network, pool }) =>
+      Effect.gen(function* () {
+        const [first] = yield* used(pool, network, 1)
+        for (let i = 0; i < 1800; i++) {
+          hands.wall += 2000
+          hands.keeper.now()
+        }
+        const next = asked(pool)
+        yield* network.settle
+        assert.isFalse(next.held.reused)
+        assert.strictEqual(first?.destroyed, "IdleTimeout")
+        assert.strictEqual(hands.keeper.leaptAt, -Infinity)
       })
     )
   )

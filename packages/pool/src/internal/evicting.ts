@@ -34,7 +34,7 @@ const askAbout = (pool: Interpreter, shouldEvict: ShouldEvict, entry: Entry): Ef
   return Effect.suspend(() => {
     if (entry.state === "Retired" || entry.condemned !== undefined) return Effect.succeed(true)
     return Effect.flatMap(
-      Effect.timeoutOption(shouldEvict(infoOf(entry, pool.time.now())), Duration.millis(cleanupInterval)),
+      Effect.timeoutOption(shouldEvict(infoOf(entry, pool.now())), Duration.millis(cleanupInterval)),
       (answer) => {
         if (answer._tag === "None")
           return Effect.as(Effect.logWarning(`shouldEvict gave no answer ${where} within ${cleanupInterval} ms`), false)

@@ -42,6 +42,9 @@ import * as Upkeep from "./upkeep.js"
 import { waitsInVain } from "./vain.js"
 import { Watchers } from "./watchers.js"
 
+/** By how much the wall clock must be ahead for connections to age by it: clocks differ by a little all the time. */
+const noticed = 1000
+
 export class Interpreter implements LeaseOwner, DialOwner {
   readonly state: PoolState
   readonly deadlines: DeadlineLists
@@ -53,6 +56,8 @@ export class Interpreter implements LeaseOwner, DialOwner {
   private readonly reclaimer: Reclaimer
   private readonly redialler: Redialler
   private readonly commands: Commands = []
+  /** By how much connections have aged beyond the time that has passed. */
+  private aged = 0
   /** Whether commands are being carried out: within a callback of the pool nothing is granted before it has returned. */
   executing = false
   readonly watchers = new Watchers()
@@ -76,15 +81,26 @@ export class Interpreter implements LeaseOwner, DialOwner {
     this.dialler = new Dialler(connector, runtime, connections, this.deadlines, this, contexts.root)
   }
 
+  /** The time of a decision. Limits go by it; connections age by the wall clock. */
+  now(): number {
+    const now = this.time.now()
+    const slept = (this.time.ahead ?? 0) - this.aged
+    if (slept >= noticed) {
+      this.aged += slept
+      Upkeep.age(this.hosts.all(), slept)
+    }
+    return now
+  }
+
   /** Makes a decision, then carries out what it asks for. */
   decide<A>(decision: (now: number, out: Commands) => A): A {
-    const answer = decision(this.time.now(), this.commands)
+    const answer = decision(this.now(), this.commands)
     this.flush()
     return answer
   }
 
   request(key: ConnectionKey, request: LeaseRequest, options?: LeaseRequestOptions): PendingLease {
-    const now = this.time.now()
+    const now = this.now()
     const before = (options?.replaces as LeaseImpl | undefined)?.request
     const host = this.hosts.get(key, before?.host.settings)
     const since = before?.since ?? now
@@ -128,7 +144,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
       connection.resume()
       if (lease.hasRead) this.rest(entry, attachment)
     }
-    const now = this.time.now()
+    const now = this.now()
     if (fallsSilent(entry, settlement, lease, now)) this.distrust(entry, now)
     Returning.settle(this.state, entry, settlement, lease, now, this.commands)
     this.flush()

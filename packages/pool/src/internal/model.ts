@@ -88,9 +88,9 @@ export class Entry implements PooledConnection, Linked<Entry> {
     readonly connection: Connection,
     readonly host: HostRecord,
     readonly peer: Peer,
-    readonly createdAt: number,
+    public createdAt: number,
     /** When its life is over. */
-    readonly expiresAt: number
+    public expiresAt: number
   ) {
     this.lastUsedAt = createdAt
     this.idleFor = host.settings.idleTimeout

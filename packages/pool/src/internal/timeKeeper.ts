@@ -16,10 +16,12 @@ import * as Runtime from "effect/Runtime"
 import { type AsyncContext, none } from "../AsyncContexts.js"
 
 export interface TimeKeeper {
-  /** Milliseconds; never goes back, and on the live clock never falls behind the monotonic clock. */
+  /** Milliseconds; never goes back. On the live clock it goes by the monotonic clock, whatever the wall clock does. */
   readonly now: () => number
-  /** The time at which the clock last leapt ahead of the monotonic one, as it does when a machine has slept. */
+  /** The time at which the wall clock last leapt ahead of the monotonic one, as it does when a machine has slept. */
   readonly leaptAt: number
+  /** By how much the wall clock had gone ahead of `now` when that was last read, at most. Never less than before. */
+  readonly ahead?: number
   /** Rings once after `millis`; replaces the alarm before. */
   readonly arm: (millis: number, ring: () => void) => void
   readonly disarm: () => void
@@ -49,8 +51,8 @@ export const leap = 5000
 
 /** `monotonic`: milliseconds that pass while the process runs. */
 export const live = (clock: Clock.Clock, monotonic: () => number, root: AsyncContext = none.root): TimeKeeper => {
-  let last = clock.unsafeCurrentTimeMillis()
-  let lastMonotonic = monotonic()
+  const begun = clock.unsafeCurrentTimeMillis() - monotonic()
+  let ahead = 0
   let leaptAt = -Infinity
   let timer: ReturnType<typeof setTimeout> | undefined
   let held = false
@@ -60,13 +62,16 @@ export const live = (clock: Clock.Clock, monotonic: () => number, root: AsyncCon
   }
   return {
     now: () => {
-      const ticks = monotonic()
-      const atLeast = last + (ticks - lastMonotonic)
-      const wall = clock.unsafeCurrentTimeMillis()
-      lastMonotonic = ticks
-      last = Math.max(wall, atLeast)
-      if (wall - atLeast > leap) leaptAt = last
-      return last
+      const now = begun + monotonic()
+      const lead = clock.unsafeCurrentTimeMillis() - now
+      if (lead > ahead) {
+        if (lead - ahead > leap) leaptAt = now
+        ahead = lead
+      }
+      return now
+    },
+    get ahead() {
+      return ahead
     },
     get leaptAt() {
       return leaptAt

@@ -48,6 +48,21 @@ export const cleanup = (state: PoolState, now: number, out: Commands): number =>
   return closed
 }
 
+/**
+ * The machine has slept, or its clock was set ahead: connections have aged by so much more than time has passed. They keep
+ * their order.
+ */
+export const age = (hosts: Iterable<HostRecord>, millis: number): void => {
+  for (const { entries } of hosts) {
+    for (const entry of entries) {
+      entry.createdAt -= millis
+      entry.lastUsedAt -= millis
+      entry.expiresAt -= millis
+      entry.checkAt -= millis
+    }
+  }
+}
+
 /** An idle connection ended, or carried bytes that nobody asked for. */
 export const lost = (state: PoolState, entry: Entry, reason: PoolReason, now: number, out: Commands): void => {
   if (entry.state !== "Idle") return
