@@ -18,7 +18,7 @@ import * as internal from "./internal/safety.js"
  * @category models
  */
 export interface HttpSafety {
-  /** The largest body collected in memory (`text`, `json`, `arrayBuffer`, ...). 10 MiB. */
+  /** The largest body collected in memory (`text`, `json`, `arrayBuffer`, ...). 100 MiB. */
   readonly maxBodySize: number
   /** The largest body read as a stream. Unlimited. */
   readonly maxStreamSize: number
@@ -26,7 +26,7 @@ export interface HttpSafety {
   readonly maxHeaderSize: number
   /** One line of a head. 64 KiB. */
   readonly maxLineLength: number
-  /** Header fields of one head. 256. */
+  /** Header fields of one head. 1,024. */
   readonly maxHeaders: number
   /** Interim answers (1xx) before the final one. 32. */
   readonly maxInterimResponses: number
@@ -48,7 +48,10 @@ export interface HttpSafety {
   readonly bodyDrainBytes: number
   /** For how long. 250 milliseconds. */
   readonly bodyDrainTimeout: Duration.DurationInput
-  /** From the request fully written to the head of its answer. 300 seconds. */
+  /**
+   * From the request fully written to the head of its answer. 1 hour: a long poll, a report or a model that thinks may
+   * take most of it. A peer that is gone is found sooner by `tcpKeepAlive`.
+   */
   readonly headersTimeout: Duration.DurationInput
   /** Between two pieces of a body while somebody waits for one, and while an upload makes no progress. Off. */
   readonly bodyTimeout: Duration.DurationInput

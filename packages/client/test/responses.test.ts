@@ -393,6 +393,37 @@ describe("a body", () => {
 describe("limits of a body", () => {
   const long = ScriptedServer.always(Wire.ok("x".repeat(1000)))
 
+  it.effect(
+    "JSON of 12 MiB is read where no limit was set, and a length over 100 MiB is refused before a byte is read",
+    () => {
+      const big = ScriptedServer.always(Wire.ok(JSON.stringify("x".repeat(12 * 1024 * 1024))))
+      const over = ScriptedServer.always(`HTTP/1.1 200 OK\r\nContent-Length: ${100 * 1024 * 1024 + 1}\r\n\r\n`)
+      const read = Effect.flatMap(HttpClient.execute(get()), (response) => response.json)
+      return Effect.gen(function* () {
+        const value = yield* read.pipe(Effect.provide(clientLayer(big)))
+        assert.strictEqual((value as string).length, 12 * 1024 * 1024)
+        const error = yield* Effect.flip(read.pipe(Effect.provide(clientLayer(over))))
+        assert.strictEqual(kindOf(error), "ResponseError Decode LimitExceeded")
+        assert.include(error.message, "maxBodySize = 104857600 (104857601)")
+      })
+    }
+  )
+
+  it.effect("a head of 1,024 fields is read where no limit was set, and one of 1,025 is refused", () =>
+    Effect.gen(function* () {
+      const of = (count: number) => {
+        const fields = Object.fromEntries(Array.from({ length: count - 1 }, (_, i) => [`x-${i}`, String(i)]))
+        return clientLayer(ScriptedServer.always(Wire.ok("", fields)))
+      }
+      const response = yield* HttpClient.execute(get()).pipe(Effect.provide(of(1024)))
+      assert.strictEqual(PooledHttpClient.rawHeaders(response).length, 1024)
+      assert.strictEqual(response.headers["x-1022"], "1022")
+      const error = yield* Effect.flip(HttpClient.execute(get()).pipe(Effect.provide(of(1025))))
+      assert.strictEqual(kindOf(error), "RequestError Transport LimitExceeded")
+      assert.include(error.message, "maxHeaders = 1024")
+    })
+  )
+
   it.effect("an announced length over the limit fails before a byte is read, and the connection survives", () =>
     Effect.gen(function* () {
       const response = yield* HttpClient.execute(get())

@@ -24,7 +24,7 @@ export interface Http1Limits {
 }
 
 /**
- * 1 MiB of heads, 64 KiB a line, 256 fields, 32 interim answers, 16 KiB of chunk extensions.
+ * 1 MiB of heads, 64 KiB a line, 1,024 fields, 32 interim answers, 16 KiB of chunk extensions.
  *
  * @since 0.1.0
  * @category constructors
@@ -32,7 +32,7 @@ export interface Http1Limits {
 export const defaults: Http1Limits = {
   maxHeaderSize: 1024 * 1024,
   maxLineLength: 64 * 1024,
-  maxHeaders: 256,
+  maxHeaders: 1024,
   maxInterimResponses: 32,
   maxChunkExtensions: 16 * 1024
 }

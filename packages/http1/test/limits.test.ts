@@ -40,7 +40,7 @@ describe("Http1Limits", () => {
     assert.deepStrictEqual(Http1Limits.defaults, {
       maxHeaderSize: 1_048_576,
       maxLineLength: 65_536,
-      maxHeaders: 256,
+      maxHeaders: 1024,
       maxInterimResponses: 32,
       maxChunkExtensions: 16_384
     })

@@ -165,9 +165,9 @@ describe("a limit is met to the byte", () => {
     return last?._tag === "Failed" ? last.error.limit : last?._tag
   }
 
-  it("maxHeaders, by default 256", () => {
-    assert.strictEqual(verdict(answer(256)), "End")
-    assert.deepStrictEqual(verdict(answer(257)), { name: "maxHeaders", value: 256 })
+  it("maxHeaders, by default 1,024", () => {
+    assert.strictEqual(verdict(answer(1024)), "End")
+    assert.deepStrictEqual(verdict(answer(1025)), { name: "maxHeaders", value: 1024 })
   })
 
   it("maxLineLength, by default 64 KiB", () => {

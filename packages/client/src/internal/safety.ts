@@ -37,7 +37,7 @@ export interface Limits {
 type Partials = Partial<HttpSafety>
 
 export const defaults: HttpSafety = {
-  maxBodySize: 10 * 1024 * 1024,
+  maxBodySize: 100 * 1024 * 1024,
   maxStreamSize: Infinity,
   maxHeaderSize: Http1Limits.defaults.maxHeaderSize,
   maxLineLength: Http1Limits.defaults.maxLineLength,
@@ -48,7 +48,7 @@ export const defaults: HttpSafety = {
   unreadBodyTimeout: Duration.seconds(30),
   bodyDrainBytes: 256 * 1024,
   bodyDrainTimeout: Duration.millis(250),
-  headersTimeout: Duration.seconds(300),
+  headersTimeout: Duration.hours(1),
   bodyTimeout: Duration.infinity,
   requestTimeout: Duration.infinity,
   expectContinueTimeout: Duration.seconds(1),
