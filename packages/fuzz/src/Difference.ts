@@ -47,6 +47,13 @@ export const headStart = ({ bytes }: Case, at: number): number => {
   return end === -1 ? 0 : end + 4
 }
 
+/** The codec ends a connection that the peer keeps. */
+export const keptByThem = ({ ours, theirs }: Found): boolean =>
+  ours.head !== undefined && ours.keep === false && theirs.keep === true
+
+/** The comparison goes on as if the peer had judged the connection as the codec does. */
+export const keptAlike = ({ ours, theirs }: Found): Changed => ({ theirs: { ...theirs, keep: ours.keep } })
+
 /** The line up to a byte, without it. */
 export const lineBefore = ({ bytes }: Case, at: number): string => {
   const before = bytes.slice(0, at)

@@ -24,7 +24,16 @@ export const codecAndParser: ReadonlyArray<readonly [name: string, given: Partia
   ["a status below 100", answer(["HTTP/1.1 099 OK", "Content-Length: 0"])],
   ["control characters in a reason", answer(["HTTP/1.1 200 \x1b[2J", "Content-Length: 0"])],
   ["other transfer codings than chunked", answer(["HTTP/1.1 200 OK", "Transfer-Encoding: gzip, chunked"], "0\r\n\r\n")],
-  ["Transfer-Encoding in HTTP/1.0", answer(["HTTP/1.0 200 OK", "Transfer-Encoding: chunked"], "0\r\n\r\n")],
+  [
+    "Transfer-Encoding in HTTP/1.0",
+    answer(["HTTP/1.0 200 OK", "Connection: keep-alive", "Transfer-Encoding: chunked"], "0\r\n\r\n")
+  ],
+  [
+    "more than chunked in Transfer-Encoding",
+    answer(["HTTP/1.1 200 OK", "Transfer-Encoding: identity, chunked"], "0\r\n\r\n")
+  ],
+  ["one length said twice", answer(["HTTP/1.1 200 OK", "Content-Length: 5", "Content-Length: 5"], "hello")],
+  ["one length said twice", answer(["HTTP/1.1 200 OK", "Content-Length: 5, 5"], "hello")],
   [
     "an empty Transfer-Encoding beside Content-Length",
     answer(["HTTP/1.1 200 OK", "Transfer-Encoding:", "Content-Length: 0"])
@@ -38,9 +47,14 @@ export const codecAndParser: ReadonlyArray<readonly [name: string, given: Partia
   ["a framing field is refused at once", { bytes: "HTTP/1.1 200 OK\r\nContent-Length: five\r\n" }],
   ["lengths and codings of a tunnel", { method: "CONNECT", ...answer(["HTTP/1.1 200 OK", "Content-Length: five"]) }],
   ["a chunk above 2^53 - 1 bytes", chunked("20000000000000\r\nhello")],
-  ["an empty value of a chunk extension", chunked("5;a=\r\nhello\r\n0\r\n\r\n")],
-  ["a chunk extension without a name", chunked("5;=b\r\nhello\r\n0\r\n\r\n")],
-  ["quotes behind a token in a chunk extension", chunked('5;a=b"c"\r\nhello\r\n0\r\n\r\n')],
+  ["blanks in a chunk's size line", chunked("5  \r\nhello\r\n0\r\n\r\n")],
+  ["blanks in a chunk's size line", chunked("5 ; a = b\r\nhello\r\n0\r\n\r\n")],
+  ["an extension without its name or its value, or with quotes behind a token", chunked("5;a=\r\nhello\r\n0\r\n\r\n")],
+  ["an extension without its name or its value, or with quotes behind a token", chunked("5;=b\r\nhello\r\n0\r\n\r\n")],
+  [
+    "an extension without its name or its value, or with quotes behind a token",
+    chunked('5;a=b"c"\r\nhello\r\n0\r\n\r\n')
+  ],
   ["HEAD without a length keeps the connection", { method: "HEAD", ...answer(["HTTP/1.1 200 OK"]) }],
   ["Proxy-Connection", answer(["HTTP/1.1 200 OK", "Proxy-Connection: close", "Content-Length: 0"])],
   ["Proxy-Connection", answer(["HTTP/1.0 200 OK", "Proxy-Connection: keep-alive", "Content-Length: 0"])],
@@ -83,7 +97,9 @@ export const alike: ReadonlyArray<Partial<Case>> = [
   chunked('5;a;b="c\\"d"\r\nhello\r\n0\r\nSum: 1\r\n\r\n'),
   chunked("5\r\nhel"),
   chunked("g\r\n"),
-  answer(["HTTP/1.1 200 OK", "Content-Length: 5", "Content-Length: 5"], "hello"),
+  answer(["HTTP/1.0 200 OK", "Transfer-Encoding: chunked"], "5\r\nhello\r\n0\r\n\r\n"),
+  answer(["HTTP/1.1 200 OK", "Transfer-Encoding: identity"], "to the close"),
+  answer(["HTTP/1.1 200 OK", "Content-Length: 5", "Content-Length: 6"], "hello"),
   answer(["HTTP/1.1 200 OK", "X: a", " folded"]),
   { bytes: "" },
   { bytes: "HTTP/1.1 200 OK\nContent-Length: 0\n\n" }

@@ -5,6 +5,7 @@
  */
 import type { Http1Error } from "./Http1Error.js"
 import { make as refusal } from "./Http1Error.js"
+import { trim } from "./internal/fields.js"
 
 /**
  * - `NoBody`: the answer ends with its head.
@@ -111,7 +112,52 @@ export const parseContentLength = (value: string): number | undefined => {
   return length
 }
 
-const isChunked = (value: string): boolean => value === "chunked" || value.toLowerCase() === "chunked"
+/**
+ * The number a `Content-Length` states, once or as a list of one number said again and again, which can be read in
+ * one way only (RFC 9110 section 8.6); `undefined` if it states none.
+ *
+ * @since 0.1.0
+ * @category parsing
+ */
+export const parseContentLengths = (value: string): number | undefined => {
+  if (!value.includes(",")) return parseContentLength(value)
+  let length: number | undefined
+  for (const item of value.split(",")) {
+    const said = parseContentLength(trim(item))
+    if (said === undefined || (length !== undefined && said !== length)) return undefined
+    length = said
+  }
+  return length
+}
+
+/**
+ * What a `Transfer-Encoding` comes to: chunks; nothing at all, where it names `identity` alone; or `undefined` for all
+ * else. Empty items before the last one say nothing (RFC 9110 section 5.6.1), and neither does `identity`. Behind
+ * `chunked` readers differ about both.
+ */
+const codingOf = (value: string): "chunked" | "identity" | undefined => {
+  if (value === "chunked") return value
+  const codings = value.toLowerCase().split(",")
+  const last = trim(codings.pop()!)
+  if (last !== "chunked" && last !== "identity") return undefined
+  for (const coding of codings) {
+    const name = trim(coding)
+    if (name !== "" && name !== "identity") return undefined
+  }
+  return last
+}
+
+/**
+ * Whether the framing can be read in one way only, and is not what RFC 9112 has a server send: a `Transfer-Encoding` in
+ * HTTP/1.0 or of more than `chunked`, a `Content-Length` said twice. Such an answer is read, and its connection carries
+ * nothing more (RFC 9112 section 6.1).
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const isFaulty = ({ contentLength, transferEncoding, version }: FramingInput): boolean =>
+  (transferEncoding !== undefined && (version === 0 || transferEncoding.toLowerCase() !== "chunked")) ||
+  contentLength?.includes(",") === true
 
 /** Characters of a length that a message shows: whoever sends it says how many it has. */
 const mostShown = 60
@@ -140,7 +186,7 @@ export const rules: ReadonlyArray<FramingRule> = [
   },
   {
     section: "RFC 9110 section 8.6",
-    applies: (input) => input.contentLength !== undefined && parseContentLength(input.contentLength) === undefined,
+    applies: (input) => input.contentLength !== undefined && parseContentLengths(input.contentLength) === undefined,
     verdict: ({ contentLength = "" }, section) =>
       refusal(
         "AmbiguousLength",
@@ -156,15 +202,10 @@ export const rules: ReadonlyArray<FramingRule> = [
     verdict: ambiguous("Content-Length beside Transfer-Encoding")
   },
   {
-    section: "RFC 9112 section 6.1",
-    applies: (input) => input.transferEncoding !== undefined && input.version === 0,
-    verdict: ambiguous("Transfer-Encoding in an HTTP/1.0 answer")
-  },
-  {
     section: "RFC 9112 section 7",
-    applies: (input) => input.transferEncoding !== undefined && !isChunked(input.transferEncoding),
+    applies: (input) => input.transferEncoding !== undefined && codingOf(input.transferEncoding) === undefined,
     verdict: (_, section) =>
-      refusal("UnsupportedTransferCoding", "The Transfer-Encoding is not chunked alone", { section })
+      refusal("UnsupportedTransferCoding", "The Transfer-Encoding is not chunked, once", { section })
   },
   {
     section: "RFC 9112 section 6.3 rule 1",
@@ -174,12 +215,12 @@ export const rules: ReadonlyArray<FramingRule> = [
   {
     section: "RFC 9112 section 6.3 rule 4",
     applies: (input) => input.transferEncoding !== undefined,
-    verdict: () => chunked
+    verdict: (input) => (codingOf(input.transferEncoding!) === "chunked" ? chunked : untilClose)
   },
   {
     section: "RFC 9112 section 6.3 rule 6",
     applies: (input) => input.contentLength !== undefined,
-    verdict: (input) => length(parseContentLength(input.contentLength!)!)
+    verdict: (input) => length(parseContentLengths(input.contentLength!)!)
   },
   {
     section: "RFC 9112 section 6.3 rule 8",

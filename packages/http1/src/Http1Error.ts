@@ -8,8 +8,8 @@ import type { Http1Limits } from "./Http1Limits.js"
 /**
  * - `MalformedStatusLine`, `MalformedHeader`, `MalformedChunk`: the grammar of RFC 9112 sections 4, 5 and 7.
  * - `UnsupportedVersion`: neither HTTP/1.0 nor HTTP/1.1.
- * - `AmbiguousLength`: a bad or repeated `Content-Length`, one beside `Transfer-Encoding`, or `Transfer-Encoding` in
- *   HTTP/1.0: two readers could see two ends.
+ * - `AmbiguousLength`: a bad `Content-Length`, two that differ, or one beside `Transfer-Encoding`: two readers could see
+ *   two ends.
  * - `UnsupportedTransferCoding`: anything but `chunked`, once.
  * - `LimitExceeded`: one of `Http1Limits`; `limit` says which.
  * - `IncompleteHead`, `IncompleteBody`: the input ended too early; `received` and `expected` say how much.

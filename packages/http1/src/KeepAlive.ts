@@ -13,12 +13,20 @@ import * as internal from "./internal/fields.js"
  * - `Http10`: an HTTP/1.0 answer that does not say `Connection: keep-alive`.
  * - `DelimitedByClose`: the body ended with the connection.
  * - `Upgraded`: the connection speaks another protocol now.
+ * - `FaultyFraming`: the answer could be read in one way only, but its framing breaks the rules: a peer that errs in this
+ *   may err in more.
  * - `LeftoverBytes`: bytes came after the end of the answer.
  *
  * @since 0.1.0
  * @category models
  */
-export type CloseReason = "ConnectionClose" | "Http10" | "DelimitedByClose" | "Upgraded" | "LeftoverBytes"
+export type CloseReason =
+  | "ConnectionClose"
+  | "Http10"
+  | "DelimitedByClose"
+  | "Upgraded"
+  | "FaultyFraming"
+  | "LeftoverBytes"
 
 /**
  * `Keep` carries what the peer's `Keep-Alive` field hints at, as it was said: how long it keeps an idle connection
@@ -44,6 +52,7 @@ const closes: { readonly [R in CloseReason]: KeepAlive } = {
   Http10: { _tag: "Close", reason: "Http10" },
   DelimitedByClose: { _tag: "Close", reason: "DelimitedByClose" },
   Upgraded: { _tag: "Close", reason: "Upgraded" },
+  FaultyFraming: { _tag: "Close", reason: "FaultyFraming" },
   LeftoverBytes: { _tag: "Close", reason: "LeftoverBytes" }
 }
 
@@ -69,6 +78,8 @@ export interface KeepAliveInput {
   readonly connection: string | undefined
   /** The value of `Keep-Alive`. */
   readonly keepAlive: string | undefined
+  /** Whether the framing is read though it breaks the rules: `Framing.isFaulty`. */
+  readonly faulty?: boolean | undefined
 }
 
 /**
@@ -86,6 +97,7 @@ export const verdict = (input: KeepAliveInput): KeepAlive => {
   }
   if (version === 0 && (connection === undefined || !internal.hasToken(connection, "keep-alive"))) return closes.Http10
   if (framing._tag === "UntilClose") return closes.DelimitedByClose
+  if (input.faulty === true) return closes.FaultyFraming
   return keepAlive === undefined ? keep : hinted(keepAlive)
 }
 

@@ -51,7 +51,6 @@ describe("RFC 9112 section 6.3, MUST: an answer whose end cannot be known is dis
     ["a list of lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nok"],
     ["a length that is no number", "HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nok"],
     ["a length and chunks", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
-    ["chunks in HTTP/1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
     ["a coding that nobody knows", "HTTP/1.1 200 OK\r\nTransfer-Encoding: x\r\n\r\nok"],
     ["chunks that cannot be decoded", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\nok\r\n0\r\n\r\n"]
   ] as const) {
@@ -59,6 +58,29 @@ describe("RFC 9112 section 6.3, MUST: an answer whose end cannot be known is dis
       Effect.gen(function* () {
         const { connections, firstIsClosed, outcomes } = yield* twice(bytes)
         assert.deepStrictEqual(outcomes, ["MalformedResponse", "second"])
+        assert.strictEqual(connections, 2)
+        assert.isTrue(firstIsClosed)
+      })
+    )
+  }
+})
+
+describe("RFC 9112 section 6.1, MUST: an answer that is framed faultily is processed where that can be done in one way only, and its connection closed", () => {
+  for (const [what, bytes] of [
+    ["chunks in HTTP/1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"],
+    [
+      "chunks in HTTP/1.0 with keep-alive",
+      "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+    ],
+    ["padded sizes", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2   \r\nok\r\n0   \r\n\r\n"],
+    ["blanks around an extension", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2 ; a = b\r\nok\r\n0\r\n\r\n"],
+    ["one length on two lines", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok"],
+    ["a list of one length", "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok"]
+  ] as const) {
+    it.effect(what, () =>
+      Effect.gen(function* () {
+        const { connections, firstIsClosed, outcomes } = yield* twice(bytes)
+        assert.deepStrictEqual(outcomes, ["ok", "second"])
         assert.strictEqual(connections, 2)
         assert.isTrue(firstIsClosed)
       })

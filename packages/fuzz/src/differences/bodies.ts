@@ -1,6 +1,6 @@
 /** Where llhttp reads bodies otherwise than the codec. */
 import type { Difference, Found } from "../Difference.js"
-import { lineBefore } from "../Difference.js"
+import { keptAlike, keptByThem, lineBefore } from "../Difference.js"
 
 /** The codec refused a chunked body at a byte; the peer read on. */
 const stricter = (
@@ -17,6 +17,16 @@ const stricter = (
   without: "nothing more to compare"
 })
 
+/** Where the line that holds a byte starts and ends. */
+const lineAround = ({ bytes }: Found["given"], at: number): { readonly from: number; readonly to: number } => {
+  const from = bytes.lastIndexOf("\n", at - 1) + 1
+  const end = bytes.indexOf("\r", from)
+  return { from, to: end === -1 ? bytes.length : end }
+}
+
+/** Blanks between quotes stay. */
+const withoutBlanks = (line: string): string => line.replace(/("(?:\\.|[^"\\])*"?)|[ \t]+/g, "$1")
+
 export const bodies: ReadonlyArray<Difference> = [
   {
     name: "a chunk above 2^53 - 1 bytes",
@@ -28,21 +38,33 @@ export const bodies: ReadonlyArray<Difference> = [
     )
   },
   {
-    name: "an empty value of a chunk extension",
-    reason: "A value is a token or a quoted string, and neither is empty without its quotes.",
-    source: "RFC 9112 section 7.1.1",
-    ...stricter("MalformedChunk", ({ byte, line }) => /^[\da-f]+;.*=$/i.test(line) && /[\r;]/.test(byte))
+    name: "blanks in a chunk's size line",
+    reason:
+      "They have one meaning only: bad blanks are removed, and those behind a size pad it. The connection is closed then.",
+    source: "RFC 9110 section 5.6.3",
+    applies: ({ given, ours, theirs }) => {
+      if (ours.open === "refused" || theirs.open !== "refused" || ours.head === undefined) return false
+      const { from, to } = lineAround(given, theirs.refusal!.at)
+      const line = given.bytes.slice(from, to)
+      return /^[\da-f]+(?:[ \t]|;)/i.test(line) && withoutBlanks(line) !== line
+    },
+    without: ({ given, theirs }) => {
+      const { from, to } = lineAround(given, theirs.refusal!.at)
+      const line = withoutBlanks(given.bytes.slice(from, to))
+      return {
+        given: { ...given, bytes: given.bytes.slice(0, from) + line + given.bytes.slice(to) },
+        reread: "both"
+      }
+    }
   },
   {
-    name: "a chunk extension without a name",
-    reason: "An extension has a name, which is a token.",
+    name: "an extension without its name or its value, or with quotes behind a token",
+    reason:
+      "None is as the grammar has it. It is dropped like any other, and the connection is closed after the answer.",
     source: "RFC 9112 section 7.1.1",
-    ...stricter("MalformedChunk", ({ byte, line }) => /^[\da-f]+;(?:.*;)?$/i.test(line) && /[=;]/.test(byte))
-  },
-  {
-    name: "quotes behind a token in a chunk extension",
-    reason: "A value is a token or a quoted string, not both.",
-    source: "RFC 9112 section 7.1.1",
-    ...stricter("MalformedChunk", ({ byte, line }) => /^[\da-f]+;.*=[^";]+$/i.test(line) && byte === '"')
+    applies: (found) =>
+      keptByThem(found) &&
+      /(?:^|\n)[\da-f]+;(?:[^\r\n]*;)?(?:=|[^\r\n]*=[;\r]|[^\r\n]*=[^\s";]+")/i.test(found.given.bytes),
+    without: keptAlike
   }
 ]

@@ -1,8 +1,6 @@
 /** Where llhttp judges otherwise than the codec whether the connection may be used again. */
-import type { Changed, Difference, Found } from "../Difference.js"
-import { valuesIn } from "../Difference.js"
-
-const keptAlike = ({ ours, theirs }: Found): Changed => ({ theirs: { ...theirs, keep: ours.keep } })
+import type { Difference } from "../Difference.js"
+import { keptAlike, keptByThem, valuesIn } from "../Difference.js"
 
 const tabs = /(\n(?:proxy-)?connection:[^\n]*)\t/i
 
@@ -40,6 +38,29 @@ export const connections: ReadonlyArray<Difference> = [
       theirs.keep === true &&
       ours.head?.version === "1.0" &&
       /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(valuesIn(ours.head, "connection").join(",")),
+    without: keptAlike
+  },
+  {
+    name: "Transfer-Encoding in HTTP/1.0",
+    reason: "Such framing is faulty: the answer is processed, and the connection closed, whatever it says.",
+    source: "RFC 9112 section 6.1",
+    applies: (found) =>
+      keptByThem(found) &&
+      found.ours.head!.version === "1.0" &&
+      valuesIn(found.ours.head!, "transfer-encoding").length > 0,
+    without: keptAlike
+  },
+  {
+    name: "more than chunked in Transfer-Encoding",
+    reason:
+      "Empty items and identity before it say nothing, but are not sent by whom one would like to hear from again.",
+    source: "RFC 9112 section 6.1",
+    applies: (found) =>
+      keptByThem(found) &&
+      [...found.ours.interim, found.ours.head!].some((head) => {
+        const values = valuesIn(head, "transfer-encoding")
+        return values.length > 0 && values.join(", ").toLowerCase() !== "chunked"
+      }),
     without: keptAlike
   },
   {

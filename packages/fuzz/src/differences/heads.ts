@@ -32,6 +32,21 @@ const framingLine = ({ bytes }: Found["given"], { refusal }: Found["theirs"]): n
     ? -1
     : bytes.slice(0, refusal.at).search(/(?<=^|\n)(?:content-length|transfer-encoding):[^\n]*\n?$/i)
 
+/** The bytes with the length said once less at which a peer gave up, or `undefined` if it is none said before. */
+const lengthAgain = (given: Found["given"], theirs: Found["theirs"]): string | undefined => {
+  const from = framingLine(given, theirs)
+  const { bytes } = given
+  const line = from === -1 ? undefined : /^content-length:[ \t]*([^\r\n]*?)[ \t]*(?=\r|$)/i.exec(bytes.slice(from))
+  if (line === null || line === undefined) return undefined
+  const lengths = line[1]!.split(",").map((item) => item.replace(/^[ \t]+|[ \t]+$/g, ""))
+  if (lengths.some((length) => !/^\d+$/.test(length) || BigInt(length) !== BigInt(lengths[0]!))) return undefined
+  const behind = bytes.slice(from + line[0].length)
+  if (lengths.length > 1) return `${bytes.slice(0, from)}${line[0].slice(0, 15)} ${lengths[0]}${behind}`
+  const earlier = bytes.slice(headStart(given, from), from)
+  if (!/\ncontent-length:/i.test(earlier)) return undefined
+  return `${bytes.slice(0, from)}content_length:${line[0].slice(15)}${behind}`
+}
+
 const emptyCoding = /(?<=\n)transfer-encoding(:[ \t]*\r?\n?)$/i
 
 const withoutTabs = (name: string): Pick<Difference, "applies" | "without"> => {
@@ -97,15 +112,13 @@ export const heads: ReadonlyArray<Difference> = [
     })
   },
   {
-    name: "Transfer-Encoding in HTTP/1.0",
+    name: "one length said twice",
     reason:
-      "Framing in a version that has no transfer codings must be treated as faulty: an older reader sees another end.",
-    source: "RFC 9112 section 6.1",
-    ...stricter(
-      "AmbiguousLength",
-      ({ at, given, rest, start }) =>
-        rest.startsWith("HTTP/1.0") && valuesOf(headOf(given, start, at), "transfer-encoding").length > 0
-    )
+      "Equal lengths can be read in one way only, and a list of them may be read as one; the connection is closed.",
+    source: "RFC 9110 section 8.6",
+    applies: ({ given, ours, theirs }) =>
+      ours.open !== "refused" && theirs.open === "refused" && lengthAgain(given, theirs) !== undefined,
+    without: ({ given, theirs }) => ({ given: { ...given, bytes: lengthAgain(given, theirs)! }, reread: "both" })
   },
   {
     name: "an empty Transfer-Encoding beside Content-Length",

@@ -2,7 +2,7 @@
  * One answer after another: head, body, end.
  */
 import type { Framing } from "../Framing.js"
-import { parseContentLength, responseFraming } from "../Framing.js"
+import { isFaulty, parseContentLengths, responseFraming } from "../Framing.js"
 import type { Http1Error } from "../Http1Error.js"
 import { limitExceeded, make as refusal } from "../Http1Error.js"
 import type { Http1Event } from "../Http1Event.js"
@@ -27,7 +27,7 @@ export class Decoder implements ResponseDecoder {
   private method = ""
   private upgrade = false
   private interims = 0
-  /** Whether an interim head of this answer said close. */
+  /** Whether an interim head of this answer said close, or was framed faultily. */
   private saidClose = false
   /** Bytes of `maxHeaderSize` used by the heads of this answer that are complete. */
   private headBytes = 0
@@ -152,14 +152,15 @@ export class Decoder implements ResponseDecoder {
           break
       }
     }
-    const framing = responseFraming({ method: this.method, status, version, transferEncoding, contentLength })
+    const framed = { method: this.method, status, version, transferEncoding, contentLength }
+    const framing = responseFraming(framed)
     if (framing._tag === "Http1Error") return this.fail(events, framing)
     if (status < 200 && status !== 101) {
       if (++this.interims > this.limits.maxInterimResponses) {
         return this.fail(events, limitExceeded("maxInterimResponses", this.limits.maxInterimResponses))
       }
       // RFC 9112 section 9.6: no request follows any answer that says close, an interim one either.
-      if (connection !== undefined && hasToken(connection, "close")) this.saidClose = true
+      if ((connection !== undefined && hasToken(connection, "close")) || isFaulty(framed)) this.saidClose = true
       events.push({ _tag: "InformationalHead", status, reason, rawHeaders })
       head.begin("head", this.limits.maxHeaderSize - this.headBytes)
       return end
@@ -172,7 +173,7 @@ export class Decoder implements ResponseDecoder {
         })
       )
     }
-    this.keepAlive = verdict({ version, framing, connection, keepAlive })
+    this.keepAlive = verdict({ version, framing, connection, keepAlive, faulty: isFaulty(framed) })
     if (this.saidClose && this.keepAlive._tag === "Keep") this.keepAlive = close("ConnectionClose")
     events.push({
       _tag: "Head",
@@ -186,7 +187,7 @@ export class Decoder implements ResponseDecoder {
           ? framing.length
           : contentLength === undefined
             ? undefined
-            : parseContentLength(contentLength)
+            : parseContentLengths(contentLength)
     })
     return this.enterBody(framing, bytes, end, events)
   }
@@ -249,6 +250,7 @@ export class Decoder implements ResponseDecoder {
       }
       events.push({ _tag: "Trailers", rawHeaders })
     }
+    if (this.chunks!.faulty && this.keepAlive._tag === "Keep") this.keepAlive = close("FaultyFraming")
     return this.end(bytes, end, events)
   }
 

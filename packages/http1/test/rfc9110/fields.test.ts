@@ -90,7 +90,11 @@ requirements("RFC 9110", [
       "before an option": { answer: answer("Connection: , ,close"), gives: { fate: "ConnectionClose" } },
       "behind it": { answer: answer("Connection: close,,"), gives: { fate: "ConnectionClose" } },
       alone: { answer: answer("Connection: ,"), gives: { fate: "Keep" } },
-      "in Transfer-Encoding they are refused: two readers could see two ends": {
+      "before the coding": {
+        answer: rows("HTTP/1.1 200 OK", "Transfer-Encoding: , chunked", "", "0", ""),
+        gives: { body: "", fate: "FaultyFraming" }
+      },
+      "behind chunked they are refused: readers see two ends": {
         answer: rows("HTTP/1.1 200 OK", "Transfer-Encoding: chunked,", "", "0", ""),
         gives: { fate: "UnsupportedTransferCoding" }
       },
@@ -100,11 +104,17 @@ requirements("RFC 9110", [
   {
     section: "5.6.3",
     level: "MUST",
-    says: "bad blanks are removed; in chunk extensions, their only place here, they are refused (docs/rfc-coverage.md)",
+    says: "bad blanks are removed; after one in a chunk's size line, their only place here, the connection ends",
     examples: {
-      "before a semicolon": { answer: chunked("2 ;a\r\nok\r\n0\r\n\r\n"), gives: { fate: "MalformedChunk" } },
-      "behind it": { answer: chunked("2; a\r\nok\r\n0\r\n\r\n"), gives: { fate: "MalformedChunk" } },
-      "around an equals sign": { answer: chunked("2;a = b\r\nok\r\n0\r\n\r\n"), gives: { fate: "MalformedChunk" } }
+      "before a semicolon": {
+        answer: chunked("2 ;a\r\nok\r\n0\r\n\r\n"),
+        gives: { body: "ok", fate: "FaultyFraming" }
+      },
+      "behind it": { answer: chunked("2; a\r\nok\r\n0\r\n\r\n"), gives: { body: "ok", fate: "FaultyFraming" } },
+      "around an equals sign": {
+        answer: chunked("2;a = b\r\nok\r\n0\r\n\r\n"),
+        gives: { body: "ok", fate: "FaultyFraming" }
+      }
     }
   },
   {

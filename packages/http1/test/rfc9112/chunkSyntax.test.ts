@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { body, decode, end, failure, rows, tags } from "../support.js"
+import { body, bytes, decode, decoderOf, end, failure, rows, tags } from "../support.js"
 
 const chunked = (rest: string, finish?: "fin" | "reset") =>
   decode({
@@ -41,8 +41,9 @@ describe("chunked bodies (RFC 9112 section 7.1)", () => {
     ["0x", "0x5\r\nhello\r\n0\r\n\r\n"],
     ["a character that is no digit", "5g\r\nhello\r\n0\r\n\r\n"],
     ["a blank before a size", " 5\r\nhello\r\n0\r\n\r\n"],
-    ["blanks after a size", "5  \r\nhello\r\n0\r\n\r\n"],
-    ["a tab after a size", "5\t\r\nhello\r\n0\r\n\r\n"],
+    ["a digit behind blanks after a size", "5 0\r\nhello\r\n0\r\n\r\n"],
+    ["a blank between CR and LF", "5\r \nhello\r\n0\r\n\r\n"],
+    ["blanks without a size", "  \r\n\r\n"],
     ["an underscore in a size", "1_0\r\n0123456789abcdef\r\n0\r\n\r\n"],
     ["NUL after a size", "5\0\r\nhello\r\n0\r\n\r\n"],
     ["a size of 2 to the 53rd", "20000000000000\r\na"],
@@ -66,6 +67,36 @@ describe("chunked bodies (RFC 9112 section 7.1)", () => {
     const seen = chunked("1fffffffffffff\r\nab", "fin")
     assert.strictEqual(body(seen), "ab")
     assert.deepInclude(failure(seen), { kind: "IncompleteBody", received: 2 })
+  })
+
+  for (const [what, sent] of [
+    ["blanks after a size", "5  \r\nhello\r\n0\r\n\r\n"],
+    ["a tab after a size", "5\t\r\nhello\r\n0\r\n\r\n"],
+    ["blanks after the last size", "5\r\nhello\r\n0   \r\n\r\n"],
+    ["sizes padded to one width", "5    \r\nhello\r\n00000\r\n\r\n"],
+    ["blanks after a size and trailers", "5 \r\nhello\r\n0\r\na: b\r\n\r\n"]
+  ] as const) {
+    it(`takes ${what}, and nothing more on the connection`, () => {
+      const seen = chunked(sent)
+      assert.strictEqual(body(seen), "hello")
+      assert.deepStrictEqual(end(seen), { _tag: "Close", reason: "FaultyFraming" })
+    })
+  }
+
+  it("takes padded sizes of a long body, whose blanks are no extensions", () => {
+    const seen = chunked(`${`1${" ".repeat(99)}\r\nx\r\n`.repeat(300)}0\r\n\r\n`)
+    assert.strictEqual(body(seen), "x".repeat(300))
+  })
+
+  it("forgets with the next answer that sizes were padded", () => {
+    const decoder = decoderOf({})
+    const head = rows("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "")
+    const ends = ["0 \r\n\r\n", "0\r\n\r\n"].map((sent) => {
+      decoder.start("GET")
+      const last = decoder.push(bytes(head + sent)).at(-1)
+      return last?._tag === "End" ? last.keepAlive._tag : last?._tag
+    })
+    assert.deepStrictEqual(ends, ["Close", "Keep"])
   })
 
   it("is not complete without the last chunk, whatever the connection's end", () => {
@@ -96,23 +127,42 @@ describe("chunk extensions (RFC 9112 section 7.1.1)", () => {
   }
 
   for (const [what, extension] of [
+    ["a blank before the semicolon", " ;a"],
+    ["a blank before the name", "; a"],
+    ["blanks around the equals sign", ";a\t=  b"],
+    ["a blank behind a name", ";a "],
+    ["a blank behind a value", ";a=b ;c"],
+    ["a blank behind quotes", ';a="b" ;c'],
+    ["a value without a name", ";=b"],
+    ["an empty value", ";a="],
+    ["an empty value before another", ";a=;b"],
+    ["quotes within a token", ';a=b"c"']
+  ] as const) {
+    it(`drops ${what}, which ends the connection`, () => {
+      const seen = chunked(`5${extension}\r\nhello\r\n0\r\n\r\n`)
+      assert.strictEqual(body(seen), "hello")
+      assert.deepStrictEqual(end(seen), { _tag: "Close", reason: "FaultyFraming" })
+    })
+  }
+
+  for (const [what, extension] of [
     ["an empty one", ";"],
     ["empty ones", ";;"],
     ["one that is empty at the end", ";a;"],
     ["one without a semicolon", " a"],
-    ["a value without a name", ";=b"],
-    ["an empty value", ";a="],
-    ["an empty value before another", ";a=;b"],
+    ["an empty one behind blanks", "; "],
+    ["an empty one between blanks", ";a ; ;b"],
     ["two equals signs", ";a=b=c"],
-    ["a blank before the semicolon", " ;a"],
-    ["a blank before the name", "; a"],
-    ["a blank before the value", ";a= b"],
+    ["two names with a blank between them", ";a b"],
+    ["two values with a blank between them", ";a=b c"],
+    ["a token behind a blank behind quotes", ';a="b" c'],
     ["a bare LF", ";a\nb"],
+    ["a bare LF behind a blank", " \n"],
     ["a bare LF in quotes", ';a="b\nc"'],
     ["a line end in quotes", ';a="b'],
     ["an escaped CR", ';a="\\\r"'],
     ["something after a quoted value", ';a="b"c'],
-    ["quotes within a token", ';a=b"c"'],
+    ["quotes within a token that do not end", ';a=b"c'],
     ["a control character", ";a=\x01"],
     ["DEL in quotes", ';a="\x7f"']
   ] as const) {

@@ -9,15 +9,22 @@ requirements("RFC 9112", [
     level: "MUST",
     says: "an unknown coding is no end that could be seen: refused",
     examples: Object.fromEntries(
-      ["gzip", "gzip, chunked", "chunked, gzip", "chunked, chunked", "identity", "", "chunked;a=b", "x-chunked"].map(
-        (value) => [
-          JSON.stringify(value),
-          {
-            answer: rows("HTTP/1.1 200 OK", `Transfer-Encoding: ${value}`, "", "0", ""),
-            gives: { body: "", fate: "UnsupportedTransferCoding" } as const
-          }
-        ]
-      )
+      [
+        "gzip",
+        "gzip, chunked",
+        "chunked, gzip",
+        "chunked, chunked",
+        "chunked, identity",
+        "",
+        "chunked;a=b",
+        "x-chunked"
+      ].map((value) => [
+        JSON.stringify(value),
+        {
+          answer: rows("HTTP/1.1 200 OK", `Transfer-Encoding: ${value}`, "", "0", ""),
+          gives: { body: "", fate: "UnsupportedTransferCoding" } as const
+        }
+      ])
     )
   },
   {

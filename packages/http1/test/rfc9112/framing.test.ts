@@ -41,11 +41,20 @@ requirements("RFC 9112", [
   {
     section: "6.1",
     level: "MUST",
-    says: "HTTP/1.0 with a Transfer-Encoding is framed faultily, even with a length, and ends the connection",
+    says: "HTTP/1.0 with a Transfer-Encoding is framed faultily: it is processed, and ends the connection",
     examples: {
       chunked: {
+        answer: rows("HTTP/1.0 200 OK", "Transfer-Encoding: chunked", "", "2", "ok", "0", ""),
+        gives: { body: "ok", fate: "Http10" }
+      },
+      "with keep-alive": {
         answer: rows("HTTP/1.0 200 OK", "Connection: keep-alive", "Transfer-Encoding: chunked", "", "0", ""),
-        gives: { fate: "AmbiguousLength" }
+        gives: { body: "", fate: "FaultyFraming" }
+      },
+      "chunks that end too early": {
+        answer: rows("HTTP/1.0 200 OK", "Transfer-Encoding: chunked", "", "2", "ok"),
+        finish: "fin",
+        gives: { body: "ok", fate: "IncompleteBody" }
       },
       "with a length": {
         answer: rows("HTTP/1.0 200 OK", "Content-Length: 0", "Transfer-Encoding: chunked", ""),
@@ -53,8 +62,19 @@ requirements("RFC 9112", [
       },
       "without a body": {
         method: "HEAD",
-        answer: rows("HTTP/1.0 200 OK", "Transfer-Encoding: chunked", ""),
-        gives: { fate: "AmbiguousLength" }
+        answer: rows("HTTP/1.0 200 OK", "Connection: keep-alive", "Transfer-Encoding: chunked", ""),
+        gives: { fate: "FaultyFraming" }
+      },
+      "in an interim answer": {
+        answer: rows(
+          "HTTP/1.0 103 Hints",
+          "Transfer-Encoding: chunked",
+          "",
+          "HTTP/1.1 200 OK",
+          "Content-Length: 0",
+          ""
+        ),
+        gives: { interim: 1, fate: "ConnectionClose" }
       }
     }
   },
@@ -125,13 +145,22 @@ requirements("RFC 9112", [
   {
     section: "6.3 rule 5",
     level: "MAY",
-    says: "a list of equal lengths may be refused (RFC 9110 section 8.6), and is",
+    says: "a list of equal lengths may be read as one (RFC 9110 section 8.6), and is; it ends the connection",
     examples: {
-      "in one line": { answer: withLength("5, 5", "hello"), gives: { fate: "AmbiguousLength" } },
+      "in one line": { answer: withLength("5, 5", "hello"), gives: { body: "hello", fate: "FaultyFraming" } },
       "in two lines": {
         answer: `${rows("HTTP/1.1 200 OK", "Content-Length: 5", "Content-Length: 5", "")}hello`,
+        gives: { body: "hello", fate: "FaultyFraming" }
+      },
+      "of 304, which has no body": {
+        answer: rows("HTTP/1.1 304 Not Modified", "Content-Length: 5,5", ""),
+        gives: { body: "", fate: "FaultyFraming" }
+      },
+      "not beside a coding": {
+        answer: rows("HTTP/1.1 200 OK", "Content-Length: 5, 5", "Transfer-Encoding: chunked", "", "0", ""),
         gives: { fate: "AmbiguousLength" }
-      }
+      },
+      "nor with an empty item": { answer: withLength("5, , 5", "hello"), gives: { fate: "AmbiguousLength" } }
     }
   },
   {

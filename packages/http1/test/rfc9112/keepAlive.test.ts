@@ -27,6 +27,8 @@ describe("KeepAlive.verdict (RFC 9112 section 9.3)", () => {
       { framing: Framing.untilClose, connection: "keep-alive" },
       "DelimitedByClose"
     ],
+    ["faulty framing closes", { faulty: true }, "FaultyFraming"],
+    ["faulty framing closes, even with keep-alive", { faulty: true, connection: "keep-alive" }, "FaultyFraming"],
     ["a tunnel closes", { framing: Framing.tunnel, connection: "upgrade" }, "Upgraded"]
   ]
   for (const [name, given, expected] of table) {

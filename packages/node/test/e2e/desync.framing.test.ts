@@ -6,7 +6,7 @@ import { HttpBody, HttpClientRequest } from "@effect/platform"
 import { describe, it } from "@effect/vitest"
 import * as Stream from "effect/Stream"
 import { type Story, told } from "./support/desync.js"
-import { broken, type Case, interim, leftover, refused } from "./support/desyncCases.js"
+import { broken, type Case, faulty, interim, leftover, refused } from "./support/desyncCases.js"
 
 const stories = (
   cases: ReadonlyArray<Case>,
@@ -38,6 +38,8 @@ const stories = (
 
 describe("bytes after the answer, in its segment: the connection ends, LeftoverBytes:", () =>
   stories(leftover, "LeftoverBytes", false))
+describe("an answer that is framed faultily and can be read in one way only, and bytes after it: the connection ends:", () =>
+  stories(faulty, "LeftoverBytes", false))
 describe("an answer whose end is ambiguous: the connection ends, MalformedResponse:", () =>
   stories([...refused, ...broken], "MalformedResponse", false))
 describe("answers before the answer: the connection ends with their error:", () =>
@@ -46,6 +48,7 @@ describe("answers before the answer: the connection ends with their error:", () 
 // The next request may have got the connection by then; it has not been written.
 describe("in many segments:", () => {
   stories(leftover, ["LeftoverBytes", "UnexpectedBytes"], true)
+  stories(faulty, "FaultyFraming", true)
   stories([...refused, ...broken, ...interim], ["MalformedResponse", "LimitExceeded"], true)
 })
 
