@@ -20,7 +20,7 @@ import type * as ExchangeError from "../ExchangeError.js"
 import * as Failures from "./failures.js"
 import { Reader } from "./reader.js"
 import type { Answer, Failure, ReaderHost, RetryTrace } from "./readerContract.js"
-import { type Plan, reencode } from "./requestHead.js"
+import { onConnection, type Plan, reencode } from "./requestHead.js"
 import { Sender, type SenderHost } from "./sender.js"
 
 /**
@@ -256,7 +256,7 @@ export class Exchange implements Lease.LeaseRequest, Receiver, SenderHost, Reade
     const { connection } = lease
     if (!connection.isOpen) return this.onEnd("fin")
     const last = lease.requestCount + 1 >= this.plan.destination.origin.maxRequestsPerConnection
-    const plan = last && !this.plan.head.close ? reencode(this.plan, { close: true }) : this.plan
+    const plan = onConnection(this.plan, last)
     this.stage = "Exchanging"
     const { tcpKeepAlive } = plan.limits
     if (tcpKeepAlive !== undefined) connection.keepAlive?.(tcpKeepAlive)

@@ -23,6 +23,11 @@ export interface Origin {
   /** Whether each request has a connection of its own. */
   readonly unpooled: boolean
   readonly maxRequestsPerConnection: number
+  /**
+   * Whether its last answer was of HTTP/1.0. Such a server may keep a connection, but only if it is asked to; the client's
+   * readers write this down, and it is forgotten with the origin.
+   */
+  speaksHttp10: boolean
 }
 
 /** A request that knows where it goes. */
@@ -106,7 +111,8 @@ export class Origins {
       name,
       host: new URL(name).host,
       unpooled: !(overrides?.enablePooling ?? this.config.enablePooling),
-      maxRequestsPerConnection: overrides?.maxRequestsPerConnection ?? this.config.maxRequestsPerConnection
+      maxRequestsPerConnection: overrides?.maxRequestsPerConnection ?? this.config.maxRequestsPerConnection,
+      speaksHttp10: false
     }
   }
 }

@@ -247,6 +247,7 @@ export class Reader implements BodySource {
     const { host, plan, sender } = this
     this.clearTimer()
     this.sample = undefined
+    plan.destination.origin.speaksHttp10 = head.version === 0
     if (head.framing._tag === "Tunnel") return host.fail(Failures.tunnel(this.progress()))
     if (!this.interim && RetryRule.onGivenUp(host, plan, head, this.lease)) return
     if (head.status === 417 && sender.awaitsContinue) return host.dropExpectation(Lease.Spent("ExpectationFailed"))

@@ -101,12 +101,28 @@ const framingOf = (body: RequestBody, sayEmpty: boolean): RequestHead["framing"]
 
 const emptyLength = RequestEncoder.length(0)
 
+/**
+ * The plan as it goes on a connection: the last request of one says so, and an origin that speaks HTTP/1.0 is asked to keep
+ * it, unless the caller has said what is to become of it (RFC 9112 section 9.3, appendix C.2.2).
+ */
+export const onConnection = (plan: Plan, last: boolean): Plan => {
+  if (plan.head.close) return plan
+  if (last) return reencode(plan, { close: true })
+  return plan.destination.origin.speaksHttp10 && !("connection" in plan.head.headers)
+    ? reencode(plan, { keepAlive: true })
+    : plan
+}
+
 /** The head with some of it changed. What was valid once stays valid. */
-export const reencode = (plan: Plan, change: { readonly close?: boolean; readonly expect?: false }): Plan => {
+export const reencode = (
+  plan: Plan,
+  change: { readonly close?: true; readonly keepAlive?: true; readonly expect?: false }
+): Plan => {
   const { expect, ...withoutExpect } = plan.head.headers
+  const headers = change.expect === false ? withoutExpect : plan.head.headers
   const head: RequestHead = {
     ...plan.head,
-    headers: change.expect === false ? withoutExpect : plan.head.headers,
+    headers: change.keepAlive === true ? { ...headers, connection: "keep-alive" } : headers,
     close: change.close ?? plan.head.close
   }
   const text = RequestEncoder.encodeHead(head)
