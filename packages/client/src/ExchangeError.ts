@@ -258,6 +258,32 @@ export class ContentTypeRefused extends Data.TaggedError("ContentTypeRefused")<
 }
 
 /**
+ * The body came whole and is encoded (`Content-Encoding`), which this client does not undo: `text`, `json`, `urlParamsBody`
+ * and `formData` cannot read it. `arrayBuffer` and `stream` give its bytes as they were sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class BodyEncoded extends Data.TaggedError("BodyEncoded")<
+  Progress & {
+    readonly fault: "peer"
+    /** The codings, in the order in which they were applied: `gzip`. */
+    readonly encodings: ReadonlyArray<string>
+    /** What the request's `accept-encoding` said, if it said anything. */
+    readonly accepted: string | undefined
+  }
+> {
+  override get message(): string {
+    const encodings = this.encodings.join(", ")
+    const remedy =
+      this.accepted === undefined
+        ? `send "accept-encoding: identity", or have the server send it as it is`
+        : `leave out the request's "accept-encoding: ${this.accepted}"`
+    return `The response's body is encoded (content-encoding: ${encodings}), and this client does not decode: ${remedy}, or read it by arrayBuffer or stream and decode it`
+  }
+}
+
+/**
  * The body was given up before it was complete: its reader was interrupted, nobody read it in time, or its scope was
  * closed.
  *
@@ -316,6 +342,7 @@ export type ExchangeError =
   | LimitExceeded
   | ExchangeTimeout
   | ContentTypeRefused
+  | BodyEncoded
   | BodyAbandoned
   | BodyAlreadyConsumed
   | ExchangeAborted

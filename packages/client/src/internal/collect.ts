@@ -11,24 +11,27 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Collector } from "./bodyContract.js"
 import type { PooledResponse } from "./response.js"
+import { encodingsOf } from "./rules.js"
 import { responseError } from "./translate.js"
 
 const decoder = new TextDecoder()
 
-export const text = (self: PooledResponse): Effect.Effect<string, ResponseError> => collected(self, decodeText)
+export const text = (self: PooledResponse): Effect.Effect<string, ResponseError> =>
+  collected(self, decodeText, understood)
 
-export const json = (self: PooledResponse): Effect.Effect<unknown, ResponseError> => collected(self, parseJson)
+export const json = (self: PooledResponse): Effect.Effect<unknown, ResponseError> =>
+  collected(self, parseJson, understood)
 
 export const urlParams = (self: PooledResponse): Effect.Effect<UrlParams.UrlParams, ResponseError> =>
-  collected(self, (bytes) => UrlParams.fromInput(new URLSearchParams(decodeText(bytes))))
+  collected(self, (bytes) => UrlParams.fromInput(new URLSearchParams(decodeText(bytes))), understood)
 
 /** Its own copy, exactly as long as the body: whoever gets it may write to it or give it away. */
 export const arrayBuffer = (self: PooledResponse): Effect.Effect<ArrayBuffer, ResponseError> =>
-  collected(self, (bytes) => bytes.buffer as ArrayBuffer, true)
+  collected(self, (bytes) => bytes.buffer as ArrayBuffer, ownCopy)
 
 export const formData = (self: PooledResponse): Effect.Effect<FormData, ResponseError> =>
   Effect.flatMap(
-    collected(self, (bytes) => bytes),
+    collected(self, (bytes) => bytes, understood),
     (bytes) =>
       Effect.tryPromise({
         try: () => new Response(bytes as BodyInit, { headers: contentType(self) }).formData() as Promise<FormData>,
@@ -44,7 +47,7 @@ const contentType = (self: PooledResponse): Record<string, string> => {
 /** A body for people to look at, if it was collected before. */
 export const shown = (self: PooledResponse): unknown => {
   const bytes = self.body.collected
-  if (bytes === undefined) return undefined
+  if (bytes === undefined || encodingsOf(self.head).length > 0) return undefined
   const type = self.headers["content-type"] ?? ""
   try {
     if (type.includes("application/json")) return parseJson(bytes)
@@ -55,6 +58,9 @@ export const shown = (self: PooledResponse): unknown => {
   return undefined
 }
 
+/** What the request said that it takes, which only a caller writes. */
+const acceptedBy = (self: PooledResponse): string | undefined => self.request.headers["accept-encoding"]
+
 const decodeText = (bytes: Uint8Array): string => (bytes.length === 0 ? "" : decoder.decode(bytes))
 
 const parseJson = (bytes: Uint8Array): unknown => {
@@ -62,10 +68,21 @@ const parseJson = (bytes: Uint8Array): unknown => {
   return text === "" ? null : JSON.parse(text)
 }
 
+/** How the bytes are wanted. */
+interface Wanted {
+  /** As an array of the reader's own. */
+  readonly copy: boolean
+  /** As they are, also where an encoding was applied that is not undone. */
+  readonly encoded: boolean
+}
+
+const understood: Wanted = { copy: false, encoded: false }
+const ownCopy: Wanted = { copy: true, encoded: true }
+
 const collected = <A>(
   self: PooledResponse,
   decode: (bytes: Uint8Array) => A,
-  copy = false
+  wanted: Wanted
 ): Effect.Effect<A, ResponseError> =>
   Effect.withFiberRuntime((fiber) => {
     const override = fiber.currentContext.unsafeMap.get(HttpIncomingMessage.MaxBodySize.key)
@@ -75,16 +92,23 @@ const collected = <A>(
       limit = override._tag === "None" ? Infinity : Number(override.value)
       limitName = "MaxBodySize"
     }
-    const now = self.body.collect(limit, limitName, copy)
-    return now === undefined ? wait(self, { limit, limitName, copy }, decode) : finish(self, now, decode)
+    const now = self.body.collect(limit, limitName, wanted.copy)
+    return now === undefined
+      ? wait(self, { limit, limitName, copy: wanted.copy }, decode, wanted)
+      : finish(self, now, decode, wanted)
   })
 
 const finish = <A>(
   self: PooledResponse,
   result: Uint8Array | Error,
-  decode: (bytes: Uint8Array) => A
+  decode: (bytes: Uint8Array) => A,
+  wanted: Wanted
 ): Effect.Effect<A, ResponseError> => {
-  if (!(result instanceof Uint8Array)) return Effect.fail(responseError(self, result))
+  if (!ArrayBuffer.isView(result)) return Effect.fail(responseError(self, result))
+  if (!wanted.encoded && result.length > 0) {
+    const encodings = encodingsOf(self.head)
+    if (encodings.length > 0) return Effect.fail(responseError(self, self.body.encoded(encodings, acceptedBy(self))))
+  }
   try {
     return Exit.succeed(decode(result))
   } catch (cause) {
@@ -94,13 +118,14 @@ const finish = <A>(
 
 const wait = <A>(
   self: PooledResponse,
-  wanted: Omit<Collector, "resume">,
-  decode: (bytes: Uint8Array) => A
+  asked: Omit<Collector, "resume">,
+  decode: (bytes: Uint8Array) => A,
+  wanted: Wanted
 ): Effect.Effect<A, ResponseError> =>
   Effect.suspend(() => {
     let collector: Collector | undefined
     const listen = (resume: (effect: Effect.Effect<Uint8Array | Error>) => void) => {
-      collector = { ...wanted, resume: (result) => resume(Exit.succeed(result)) }
+      collector = { ...asked, resume: (result) => resume(Exit.succeed(result)) }
       self.body.wait(collector)
     }
     return Effect.uninterruptibleMask((restore) =>
@@ -109,7 +134,7 @@ const wait = <A>(
           if (collector !== undefined) self.body.leave(collector)
           return Effect.failCause(cause)
         },
-        onSuccess: (result) => finish(self, result, decode)
+        onSuccess: (result) => finish(self, result, decode, wanted)
       })
     )
   })

@@ -135,6 +135,13 @@ export const aborted = (progress: Progress): ExchangeError.ExchangeAborted =>
 export const over = (progress: Progress, limit: string, value: number, actual: number): ExchangeError.LimitExceeded =>
   new ExchangeError.LimitExceeded({ ...progress, safeToRetry: false, fault: "peer", limit, value, actual })
 
+export const encoded = (
+  progress: Progress,
+  encodings: ReadonlyArray<string>,
+  accepted: string | undefined
+): ExchangeError.BodyEncoded =>
+  new ExchangeError.BodyEncoded({ ...progress, safeToRetry: false, fault: "peer", encodings, accepted })
+
 export const consumed = (progress: Progress): ExchangeError.BodyAlreadyConsumed =>
   new ExchangeError.BodyAlreadyConsumed({ ...progress, safeToRetry: false, fault: "caller" })
 

@@ -212,6 +212,11 @@ export class ResponseBody {
     this.wake()
   }
 
+  /** The body came and its reader cannot read it. */
+  encoded(encodings: ReadonlyArray<string>, accepted: string | undefined): ExchangeError.BodyEncoded {
+    return Failures.encoded(this.source.progress(), encodings, accepted)
+  }
+
   // --- inside ---
 
   private checkStream(): "Some" | typeof end | ExchangeError.ExchangeError | undefined {

@@ -46,6 +46,25 @@ export const saysClose = (head: Head): boolean =>
     value.split(",").some((token) => token.trim().toLowerCase() === "close")
   )
 
+const none: ReadonlyArray<string> = []
+
+/** Values that peers send and that name no encoding: `none`, and the charset. */
+const noEncodings = new Set(["", "identity", "none", "utf-8", "utf8"])
+
+/** The codings that were applied to the body, in their order (RFC 9110 section 8.4). */
+export const encodingsOf = (head: Head): ReadonlyArray<string> => {
+  const { rawHeaders } = head
+  let encodings = none
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!
+    // Asked for every body that is read: the length tells nearly all names from this one without a copy.
+    if (name.length !== 16 || name.toLowerCase() !== "content-encoding") continue
+    const named = rawHeaders[i + 1]!.split(",").map((value) => value.trim().toLowerCase())
+    encodings = [...encodings, ...named.filter((value) => !noEncodings.has(value))]
+  }
+  return encodings
+}
+
 /** What stands between the commas of a value, but for those in quoted strings (RFC 9110 section 5.6.4), which are emptied. */
 const membersOf = (value: string): ReadonlyArray<string> => value.replace(/"(?:\\.|[^"\\])*"?/g, '""').split(",")
 
