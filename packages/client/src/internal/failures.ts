@@ -18,7 +18,7 @@ type Refusal = ExchangeError.RetryRefusal | undefined
 export const describe = (cause: unknown): string => {
   if (typeof cause !== "object" || cause === null) return String(cause)
   if ("code" in cause && typeof cause.code === "string") return cause.code
-  return cause instanceof Error ? cause.message : String(cause)
+  return "message" in cause && typeof cause.message === "string" ? cause.message : String(cause)
 }
 
 /** How the input of a connection came to its end before the answer was complete. */

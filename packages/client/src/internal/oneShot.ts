@@ -7,6 +7,7 @@
 import type * as HttpBody from "@effect/platform/HttpBody"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Stream from "effect/Stream"
+import { isReadableStream } from "./brands.js"
 
 export const isAsyncIterable = (value: unknown): value is AsyncIterable<unknown> =>
   typeof value === "object" && value !== null && Symbol.asyncIterator in value
@@ -16,7 +17,7 @@ const isDestroyable = (value: object): value is { readonly destroy: () => void }
 
 /** Whether the value is closed by the request that carries it, sent or not. */
 const isOneShot = (value: unknown): value is object =>
-  value instanceof ReadableStream || (isAsyncIterable(value) && isDestroyable(value))
+  isReadableStream(value) || (isAsyncIterable(value) && isDestroyable(value))
 
 /**
  * Whether a body gives its bytes once and never again. An Effect stream is a description, and can be run again; an iterable
@@ -49,7 +50,7 @@ const isSpentByIterating = (iterate: () => Iterator<unknown> | AsyncIterator<unk
 
 /** Closes a source that nobody has begun to read. */
 export const discard = (value: unknown): void => {
-  if (value instanceof ReadableStream) {
+  if (isReadableStream(value)) {
     // Somebody else's reader would make this fail, and is theirs to close.
     if (!value.locked) value.cancel().catch(() => {})
   } else if (isAsyncIterable(value) && isDestroyable(value)) {

@@ -7,12 +7,19 @@ import type * as HttpBody from "@effect/platform/HttpBody"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Stream from "effect/Stream"
 import * as ExchangeError from "../ExchangeError.js"
+import * as Brands from "./brands.js"
 import * as Multipart from "./multipart.js"
 import * as OneShot from "./oneShot.js"
 
 export type RequestBody =
   | { readonly _tag: "Empty" }
-  | { readonly _tag: "Bytes"; readonly bytes: Uint8Array; readonly contentType: string | undefined }
+  | {
+      readonly _tag: "Bytes"
+      readonly bytes: Uint8Array
+      readonly contentType: string | undefined
+      /** Whether the type belongs to the bytes and takes the place of the header: a form's has its boundary. */
+      readonly ownsType: boolean
+    }
   | {
       readonly _tag: "Stream"
       readonly stream: Stream.Stream<Uint8Array, unknown>
@@ -21,21 +28,23 @@ export type RequestBody =
       /** Whether running the stream again gives the same bytes. */
       readonly repeatable: boolean
       readonly contentType: string | undefined
+      readonly ownsType: boolean
       /** Lets go of what the stream would have read, if nobody has begun to. */
       readonly discard: (() => void) | undefined
     }
 
 const empty: RequestBody = { _tag: "Empty" }
 
-const bytesOf = (bytes: Uint8Array, contentType?: string): RequestBody =>
-  bytes.length === 0 ? empty : { _tag: "Bytes", bytes, contentType }
+const bytesOf = (bytes: Uint8Array, contentType?: string, ownsType = false): RequestBody =>
+  bytes.length === 0 ? empty : { _tag: "Bytes", bytes, contentType, ownsType }
 
 const streamOf = (
   stream: Stream.Stream<Uint8Array, unknown>,
   length: number | undefined,
   repeatable: boolean,
-  contentType?: string
-): RequestBody => ({ _tag: "Stream", stream, length, repeatable, contentType, discard: undefined })
+  contentType?: string,
+  ownsType = false
+): RequestBody => ({ _tag: "Stream", stream, length, repeatable, contentType, ownsType, discard: undefined })
 
 /** A body that can be read once, and holds something open until it is. */
 const onceOf = (
@@ -47,6 +56,7 @@ const onceOf = (
   length,
   repeatable: false,
   contentType: undefined,
+  ownsType: false,
   ...OneShot.begunOnce(toBytes(stream), () => OneShot.discard(value))
 })
 
@@ -61,7 +71,7 @@ export const prepare = (request: HttpClientRequest.HttpClientRequest): RequestBo
     case "Uint8Array":
       return bytesOf(body.body)
     case "FormData":
-      return multipart(body.formData)
+      return multipart(request, body.formData)
     case "Stream":
       // An Effect stream may come from anywhere; nothing says that it gives the same bytes twice.
       return streamOf(body.stream, body.contentLength ?? announced(request), false)
@@ -76,11 +86,23 @@ const announced = (request: HttpClientRequest.HttpClientRequest): number | undef
   return header !== undefined && /^[0-9]{1,15}$/.test(header) ? Number(header) : undefined
 }
 
-const multipart = (formData: FormData): RequestBody => {
-  const encoded = Multipart.encode(formData)
+const multipart = (
+  request: HttpClientRequest.HttpClientRequest,
+  formData: FormData
+): RequestBody | ExchangeError.InvalidRequest => {
+  const encoded = Multipart.encode(formData, request.headers["content-type"])
+  if (typeof encoded === "string") {
+    return new ExchangeError.InvalidRequest({
+      ...ExchangeError.nothingSent,
+      fault: "caller",
+      field: "header value",
+      name: "content-type",
+      problem: encoded
+    })
+  }
   return encoded.bytes !== undefined
-    ? bytesOf(encoded.bytes, encoded.contentType)
-    : streamOf(Multipart.toStream(encoded), encoded.length, true, encoded.contentType)
+    ? bytesOf(encoded.bytes, encoded.contentType, true)
+    : streamOf(Multipart.toStream(encoded), encoded.length, true, encoded.contentType, true)
 }
 
 const raw = (
@@ -90,17 +112,17 @@ const raw = (
   const value: unknown = body.body
   if (value === undefined || value === null) return empty
   if (typeof value === "string") return bytesOf(encoder.encode(value))
-  if (ArrayBuffer.isView(value)) return bytesOf(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
-  if (value instanceof ArrayBuffer || isSharedArrayBuffer(value)) return bytesOf(new Uint8Array(value))
-  if (value instanceof URLSearchParams) {
+  const bytes = Brands.bytesIn(value)
+  if (bytes !== undefined) return bytesOf(bytes)
+  if (Brands.isUrlSearchParams(value)) {
     return bytesOf(encoder.encode(value.toString()), "application/x-www-form-urlencoded;charset=UTF-8")
   }
-  if (value instanceof Blob) {
+  if (Brands.isBlob(value)) {
     return streamOf(Multipart.fromBlob(value), value.size, true, value.type === "" ? undefined : value.type)
   }
-  if (value instanceof FormData) return multipart(value)
+  if (Brands.isFormData(value)) return multipart(request, value)
   const length = body.contentLength ?? announced(request)
-  if (value instanceof ReadableStream) {
+  if (Brands.isReadableStream(value)) {
     const read = Stream.fromReadableStream<unknown, unknown>(
       () => value,
       (cause) => cause
@@ -127,15 +149,12 @@ const raw = (
   })
 }
 
-const isSharedArrayBuffer = (value: unknown): value is SharedArrayBuffer =>
-  typeof SharedArrayBuffer !== "undefined" && value instanceof SharedArrayBuffer
-
 const toBytes = (stream: Stream.Stream<unknown, unknown>): Stream.Stream<Uint8Array, unknown> =>
   Stream.map(stream, (piece) => {
     if (piece instanceof Uint8Array) return piece
     if (typeof piece === "string") return encoder.encode(piece)
-    if (ArrayBuffer.isView(piece)) return new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength)
-    if (piece instanceof ArrayBuffer) return new Uint8Array(piece)
+    const bytes = Brands.bytesIn(piece)
+    if (bytes !== undefined) return bytes
     throw new TypeError(`The request's body gave ${describe(piece)} where bytes or a string were expected`)
   })
 

@@ -64,7 +64,7 @@ export const plan = (
   if (destination.authorization !== undefined && !("authorization" in headers)) {
     headers = { ...headers, authorization: destination.authorization }
   }
-  if (body._tag !== "Empty" && body.contentType !== undefined && !("content-type" in headers)) {
+  if (body._tag !== "Empty" && body.contentType !== undefined && (body.ownsType || !("content-type" in headers))) {
     headers = { ...headers, "content-type": body.contentType }
   }
   const head: RequestHead = {

@@ -13,6 +13,7 @@ import type { EgressDenial } from "@hotaru/pool/PoolError"
 import type { Destination } from "../EgressPolicy.js"
 import type { AttemptFailure } from "./dialErrors.js"
 import type { EgressGuard } from "./egressGuard.js"
+import { isError } from "./isError.js"
 import { SocketConnection } from "./socketConnection.js"
 import type { NodeTlsIdentity } from "./tlsIdentity.js"
 
@@ -129,7 +130,7 @@ export class Attempt {
       socket =
         this.target.tls === undefined ? Net.connect(this.transport()) : this.connectTls(this.target.tls, startedAt)
     } catch (cause) {
-      return this.fail(cause instanceof Error ? cause : new Error(String(cause)))
+      return this.fail(isError(cause) ? cause : new Error(String(cause)))
     }
     this.socket = socket
     socket.once("connect", this.onConnect)

@@ -6,6 +6,7 @@
 import type { ConnectionKey } from "@hotaru/pool/ConnectionKey"
 import { ConnectError, type ConnectPhase, type EgressDenial, EgressDenied } from "@hotaru/pool/PoolError"
 import type { ResolveError } from "../Resolver.js"
+import { isError } from "./isError.js"
 import { alertOf, handshakeCutShort, tlsWords } from "./tlsWords.js"
 
 /** Codes of failures that are our own and say nothing about the peer. */
@@ -66,8 +67,7 @@ export const isOurs = (cause: unknown): boolean => {
 }
 
 /** Whether the peer's TLS said no. */
-export const isAlert = (cause: unknown): cause is Error =>
-  cause instanceof Error && alertOf(codeOf(cause)) !== undefined
+export const isAlert = (cause: unknown): cause is Error => isError(cause) && alertOf(codeOf(cause)) !== undefined
 
 /**
  * Alerts that end a handshake which we believed to be over: a peer refuses our certificate so (RFC 8446 section 4.4.2.4),

@@ -5,12 +5,14 @@
 import { constants } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Tls from "node:tls"
+import { types } from "node:util"
 import * as ConnectionKey from "@hotaru/pool/ConnectionKey"
 import * as Options from "@hotaru/pool/Options"
 import { InvalidPoolConfig } from "@hotaru/pool/PoolError"
 import * as Inspectable from "effect/Inspectable"
 import * as Redacted from "effect/Redacted"
 import type { Material, TlsOptions } from "../NodeTls.js"
+import { isError } from "./isError.js"
 import { certificatesIn, keyIn } from "./tlsMaterial.js"
 import { type CheckIdentity, checkIdentity, guarded } from "./tlsNames.js"
 import { TlsSessions } from "./tlsSessions.js"
@@ -66,7 +68,7 @@ export const make = (options: TlsOptions = {}): NodeTlsIdentity => {
   const cert = options.cert === undefined ? undefined : certificatesIn("cert", options.cert, refuse)
   const key = options.key === undefined ? undefined : keyIn("key", revealed(options.key), passphrase, refuse)
   const pfx = options.pfx === undefined ? undefined : revealed(options.pfx)
-  if (pfx !== undefined && !(pfx instanceof Uint8Array)) refuse("pfx", `of type ${typeof pfx}`, "bytes")
+  if (pfx !== undefined && !types.isUint8Array(pfx)) refuse("pfx", `of type ${typeof pfx}`, "bytes")
   let context: Tls.SecureContext
   try {
     context = Tls.createSecureContext({
@@ -200,7 +202,7 @@ const refused = (field: string, value: unknown, expected: string) =>
   new InvalidPoolConfig({ field: `connector.${field}`, value, expected })
 
 /** OpenSSL's words name no material. */
-const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+const reasonOf = (cause: unknown): string => (isError(cause) ? cause.message : String(cause))
 
 /** It shows in keys, and so in errors, events and statistics: nobody's label hides that nothing is verified. */
 const labelOf = (options: TlsOptions, verifies: boolean): string => {

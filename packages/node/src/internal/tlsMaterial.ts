@@ -5,6 +5,7 @@
  * @internal
  */
 import { createPrivateKey, X509Certificate } from "node:crypto"
+import { types } from "node:util"
 import type { Material } from "../NodeTls.js"
 
 /** Throws what says that the field's value makes no sense; the value is described, and never shown. */
@@ -51,7 +52,7 @@ export const keyIn = (field: string, material: Material, passphrase: string | un
 /** Undefined: bytes in DER, as far as one can see. */
 const pemIn = (field: string, material: Material, refuse: Refuse): string | undefined => {
   if (typeof material === "string") return material
-  if (!(material instanceof Uint8Array)) return refuse(field, `of type ${typeof material}`, "text or bytes")
+  if (!types.isUint8Array(material)) return refuse(field, `of type ${typeof material}`, "text or bytes")
   const text = Buffer.from(material.buffer, material.byteOffset, material.byteLength).toString("latin1")
   return text.includes("-----BEGIN ") ? text : undefined
 }

@@ -12,6 +12,7 @@
 import { X509Certificate } from "node:crypto"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
+import { isError } from "./isError.js"
 
 /** As Node's `checkServerIdentity`. */
 export type CheckIdentity = (host: string, certificate: Tls.PeerCertificate) => Error | undefined
@@ -66,7 +67,7 @@ export const guarded =
       return refusal(host, "checkServerIdentity threw", cause)
     }
     if (answer === undefined) return undefined
-    if (!(answer instanceof Error)) return refusal(host, "checkServerIdentity answered neither undefined nor an Error")
+    if (!isError(answer)) return refusal(host, "checkServerIdentity answered neither undefined nor an Error")
     // Node's own lists every name, and carries the certificate with those of its issuers, the last of which refers to itself.
     return "cert" in answer ? mismatch(host, certificate, "") : refusal(host, answer.message, answer)
   }
