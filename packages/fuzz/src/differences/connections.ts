@@ -52,8 +52,7 @@ export const connections: ReadonlyArray<Difference> = [
   },
   {
     name: "more than chunked in Transfer-Encoding",
-    reason:
-      "Empty items and identity before it say nothing, but are not sent by whom one would like to hear from again.",
+    reason: "Empty items and identity before it say nothing. Such framing is faulty, so the connection is closed.",
     source: "RFC 9112 section 6.1",
     applies: (found) =>
       keptByThem(found) &&
