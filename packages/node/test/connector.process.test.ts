@@ -1,6 +1,8 @@
 import { execFile } from "node:child_process"
 import { writeFileSync } from "node:fs"
+import * as Http from "node:http"
 import { createRequire } from "node:module"
+import type { AddressInfo } from "node:net"
 import { fileURLToPath } from "node:url"
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { NodeConnector, NodeTls } from "@hotaru/node"
@@ -97,6 +99,33 @@ describe("a process", () => {
       }),
     30_000
   )
+})
+
+describe("200 requests at once in a process that has few descriptors left", () => {
+  for (const descriptors of [1, 10]) {
+    for (const connection of ["keep-alive", "close"]) {
+      it.scoped(
+        `are all answered, after fewer than 50 dials in vain: ${descriptors} left, and the server says ${connection}`,
+        () =>
+          Effect.gen(function* () {
+            const server = Http.createServer((_, response) => response.setHeader("connection", connection).end("hello"))
+            yield* Effect.acquireRelease(
+              Effect.async<void>((resume) => {
+                server.listen(0, "127.0.0.1", () => resume(Effect.void))
+              }),
+              () => Effect.sync(() => void server.close().closeAllConnections())
+            )
+            const { port } = server.address() as AddressInfo
+            const { said } = yield* tell(["scarce", `${port}`, `${descriptors}`], {}, 256)
+            const { answered, connectFailures } = said as { answered: number; connectFailures: number }
+            assert.strictEqual(answered, 200)
+            assert.isBelow(connectFailures, 50)
+            assert.isAbove(connectFailures, 0)
+          }),
+        30_000
+      )
+    }
+  }
 })
 
 describe("a parked connection", () => {

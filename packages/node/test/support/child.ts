@@ -1,6 +1,7 @@
 /** What the tests of whole processes run: `child.ts <story> <port> ...`. Prints one line of JSON. */
-import { openSync, readFileSync } from "node:fs"
-import { AddressEviction, NodeConnectionPool, NodeConnector, Resolver } from "@hotaru/node"
+import { closeSync, openSync, readFileSync } from "node:fs"
+import { HttpClient } from "@effect/platform"
+import { AddressEviction, NodeConnectionPool, NodeConnector, NodePooledHttpClient, Resolver } from "@hotaru/node"
 import { ConnectionKey, ConnectionPool, type PoolError } from "@hotaru/pool"
 import { Context, Deferred, Effect, Exit, Layer, Scope } from "effect"
 
@@ -64,6 +65,30 @@ const stories: { readonly [story: string]: Effect.Effect<unknown, unknown> } = {
       yield* outcome({ tls: { extraCa: other } }, true),
       yield* outcome({ tls: { ca: other } }, true)
     ])
+  }),
+  /** 200 requests at once, with so many descriptors left. */
+  scarce: Effect.gen(function* () {
+    const url = `http://127.0.0.1:${port}/`
+    const get = Effect.flatMap(HttpClient.get(url), (response) => response.text)
+    // Whatever is loaded with the first request takes descriptors of its own.
+    yield* Effect.provide(get, NodePooledHttpClient.layer({ maxConnections: 1 }))
+    const held: Array<number> = []
+    try {
+      for (;;) held.push(openSync("/dev/null", "r"))
+    } catch {
+      for (const one of held.splice(0, Number(file))) closeSync(one)
+    }
+    const answers = Effect.gen(function* () {
+      const exits = yield* Effect.all(
+        Array.from({ length: 200 }, () => Effect.exit(get)),
+        { concurrency: "unbounded" }
+      )
+      const { connectFailures } = yield* Effect.flatMap(ConnectionPool.ConnectionPool, ({ stats }) => stats)
+      return { answered: exits.filter(Exit.isSuccess).length, connectFailures }
+    })
+    const said = yield* Effect.provide(answers, NodePooledHttpClient.layer())
+    for (const one of held) closeSync(one)
+    yield* say(said)
   }),
   /** With no descriptor left. */
   exhausted: Effect.gen(function* () {
