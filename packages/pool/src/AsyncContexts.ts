@@ -76,7 +76,9 @@ export const install = (contexts: AsyncContextsShape): void => {
 export class AsyncContexts extends Context.Reference<AsyncContexts>()("@hotaru/pool/AsyncContexts", {
   defaultValue: (): AsyncContextsShape => ({
     capture: () => ofRuntime.contexts.capture(),
-    root: { run: (f, a) => ofRuntime.contexts.root.run(f, a) }
+    get root() {
+      return ofRuntime.contexts.root
+    }
   })
 }) {}
 
