@@ -4,7 +4,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { HttpSafety, PooledHttpClient } from "@hotaru/client"
 import { ConnectionPool } from "@hotaru/pool"
 import { FakeNetwork, ScriptedServer, Wire } from "@hotaru/testing"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
@@ -127,6 +129,21 @@ const refusals: ReadonlyArray<readonly [what: string, expected: string | undefin
   ]
 ]
 
+const throws = (): never => {
+  throw new Error("a program's own function")
+}
+
+type Disturbance = (executed: Effect.Effect<unknown, unknown, Env>) => Effect.Effect<unknown, unknown, Env>
+
+const disturbances: ReadonlyArray<readonly [what: string, disturb: Disturbance]> = [
+  [
+    "limits made by hand make no sense",
+    Effect.provideService(HttpSafety.HttpSafety, { ...HttpSafety.defaults, maxBodySize: -1 })
+  ],
+  ["a program's own rule on spans throws", Effect.locally(HttpClient.currentTracerDisabledWhen, throws)],
+  ["a target has what no target has", Effect.provideService(PooledHttpClient.Target, { host: "evil.test" } as never)]
+]
+
 describe.each([
   ["a Readable", readable],
   ["a ReadableStream", readableStream]
@@ -147,6 +164,54 @@ describe.each([
       }).pipe(Effect.provide(clientLayer(undefined, { pool: { maxConnectionsPerHost: 1 } })))
     )
   }
+
+  for (const [what, disturb] of disturbances) {
+    it.effect(`is closed, unread, when ${what}`, () =>
+      Effect.gen(function* () {
+        const { body, isClosed, read } = make()
+        const exit = yield* Effect.exit(disturb(HttpClient.execute(carrying(body))))
+        assert.strictEqual(Exit.isFailure(exit) ? Cause.isDie(exit.cause) : undefined, true)
+        yield* settle
+        assert.deepStrictEqual([isClosed(), read()], [true, 0])
+      }).pipe(Effect.provide(clientLayer()))
+    )
+  }
+
+  it.effect("is closed by a host's options that throw", () =>
+    Effect.gen(function* () {
+      const { body, isClosed } = make()
+      const exit = yield* Effect.exit(HttpClient.execute(carrying(body)))
+      assert.strictEqual(Exit.isFailure(exit) ? Cause.isDie(exit.cause) : undefined, true)
+      assert.isTrue(isClosed())
+    }).pipe(Effect.provide(clientLayer(undefined, { pool: { perHost: throws } })))
+  )
+
+  it.effect("is closed by an interruption at whatever moment from the first step on", () =>
+    Effect.gen(function* () {
+      const moments = new Set<boolean>()
+      // Fibers yield after so many steps: with more and more before the request, at each moment of it in turn.
+      for (let before = 0; before < 40; before++) {
+        const { body, isClosed } = make()
+        let begun = false
+        const noticing = (_: unknown) => {
+          begun = true
+          return false
+        }
+        const fiber = yield* Effect.replicateEffect(Effect.void, before).pipe(
+          Effect.zipRight(HttpClient.execute(carrying(body))),
+          Effect.locally(HttpClient.currentTracerDisabledWhen, noticing),
+          Effect.withMaxOpsBeforeYield(64),
+          Effect.fork
+        )
+        yield* Effect.yieldNow()
+        yield* Fiber.interrupt(fiber)
+        yield* settle
+        if (begun) assert.isTrue(isClosed(), `after ${before} steps`)
+        moments.add(begun)
+      }
+      assert.deepStrictEqual(moments, new Set([true, false]))
+    }).pipe(Effect.provide(clientLayer(undefined, { pool: { maxConnectionsPerHost: 1 } })))
+  )
 
   it.effect("is closed, unread, when the peer answers without asking for it", () =>
     Effect.gen(function* () {
@@ -176,6 +241,37 @@ describe.each([
     }).pipe(
       Effect.provide(clientLayer(ScriptedServer.make((request) => Wire.ok(new TextDecoder().decode(request.body)))))
     )
+  )
+})
+
+describe("a Readable that fails before it is read", () => {
+  it.effect("fails its request with what happened, and not the process, while it waits for a connection", () =>
+    Effect.gen(function* () {
+      const network = yield* FakeNetwork.FakeNetwork
+      network.park()
+      const body = new Readable({ read() {} })
+      const fiber = yield* Effect.fork(Effect.flip(HttpClient.execute(carrying(body))))
+      const dial = yield* network.nextDial
+      body.destroy(new Error("no such file"))
+      // The error is an event of the next turn; one that no listener takes ends the process.
+      yield* Effect.async<void>((resume) => void body.once("close", () => resume(Effect.void)))
+      dial.succeed()
+      const error = yield* Fiber.join(fiber)
+      assert.match((error as Error).message, /no such file/)
+    }).pipe(Effect.provide(clientLayer()))
+  )
+
+  it.effect("fails no process when its request was refused", () =>
+    Effect.gen(function* () {
+      const body = new Readable({
+        construct: (done) => void setImmediate(() => done(new Error("no such file"))),
+        read() {}
+      })
+      const error = yield* Effect.flip(HttpClient.execute(HttpClientRequest.setUrl(carrying(body), "no")))
+      assert.strictEqual(kindOf(error), "RequestError InvalidUrl InvalidUrl")
+      yield* Effect.async<void>((resume) => void body.once("close", () => resume(Effect.void)))
+      assert.isTrue(body.destroyed)
+    }).pipe(Effect.provide(clientLayer()))
   )
 })
 

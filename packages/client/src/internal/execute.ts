@@ -58,33 +58,60 @@ export class Executor {
    * interrupted but the wait. Before the mask nothing has happened that would have to be undone.
    */
   readonly execute = (request: Request): Executed =>
-    Effect.withFiberRuntime<HttpClientResponse, HttpClientError>((fiber, { runtimeFlags }) => {
+    OneShot.isGone(request) ? this.holding(request) : this.begin(request, undefined)
+
+  /**
+   * A body that holds something open is closed however its request fails: refused, interrupted before anything was done
+   * for it, or by a program's own function that throws. Inside a mask, because outside of one an interruption passes over
+   * the handlers of a failure.
+   */
+  private holding(request: Request): Executed {
+    return Effect.uninterruptibleMask((restore) => {
+      const held = new Held(request)
+      return Effect.matchCauseEffect(restore(this.begin(request, held)), {
+        onFailure: (cause) => {
+          held.letGo()
+          return Effect.failCause(cause)
+        },
+        onSuccess: Effect.succeed
+      })
+    })
+  }
+
+  private begin(request: Request, held: Held | undefined): Executed {
+    return Effect.withFiberRuntime<HttpClientResponse, HttpClientError>((fiber, { runtimeFlags }) => {
       const scope = takeScopeSignal(request)
       const services = fiber.currentContext.unsafeMap
       const destination = Origin.resolve(this.origins, request, services.get(Target.key))
       if (destination instanceof InvalidUrl) {
-        OneShot.discardBody(request)
         return Effect.fail(requestError(Origin.shownAs(request, destination.url), destination, this.secrets.of(fiber)))
       }
       const mask = RuntimeFlags.interruption(runtimeFlags)
       const executed = Spans.isDisabled(fiber, request)
-        ? this.run(fiber, mask, destination, scope, undefined)
-        : this.traced(fiber, mask, destination, scope)
+        ? this.run(fiber, mask, destination, scope, held, undefined)
+        : this.traced(fiber, mask, destination, scope, held)
       return mask ? Effect.withRuntimeFlagsPatch(executed, uninterruptible) : executed
     })
+  }
 
   private traced(
     fiber: RuntimeFiber,
     mask: boolean,
     destination: Origin.Destination,
-    scope: AbortSignal | undefined
+    scope: AbortSignal | undefined,
+    held: Held | undefined
   ): Executed {
     // Not before the mask: a span that has begun must end.
     return Effect.suspend(() => {
       const span = Spans.make(fiber, destination.request)
-      Spans.begin(fiber, span, destination, this.secrets.of(fiber))
-      const propagated = { ...destination, request: Spans.propagate(fiber, span, destination.request) }
-      return this.run(fiber, mask, propagated, scope, span)
+      try {
+        Spans.begin(fiber, span, destination, this.secrets.of(fiber))
+        const propagated = { ...destination, request: Spans.propagate(fiber, span, destination.request) }
+        return this.run(fiber, mask, propagated, scope, held, span)
+      } catch (thrown) {
+        // Limits or a host's options that make no sense, or a program's function that throws.
+        return ended(fiber, span, Exit.die(thrown))
+      }
     })
   }
 
@@ -93,19 +120,19 @@ export class Executor {
     mask: boolean,
     destination: Origin.Destination,
     scope: AbortSignal | undefined,
+    held: Held | undefined,
     span: Tracer.Span | undefined
   ): Executed {
     const { request } = destination
     const limits = this.safety.limits(fiber.currentContext.unsafeMap.get(HttpSafety.key))
     const body = RequestBody.prepare(request)
+    if (held !== undefined && !(body instanceof Error)) held.body = body
     const plan = body instanceof Error ? body : RequestHead.plan(destination, body, limits)
     if (plan instanceof Error) {
-      OneShot.discardBody(request)
       return ended(fiber, span, Exit.fail(requestError(request, plan, this.secrets.of(fiber))))
     }
     const refusal = this.pool.unsafe.refusal(destination.origin.key)
     if (refusal !== undefined) {
-      OneShot.discardBody(request)
       return ended(fiber, span, Exit.fail(requestError(request, refusal, this.secrets.of(fiber))))
     }
     const exchange = new Exchange(
@@ -147,6 +174,18 @@ export class Executor {
           : ended(fiber, span, failed)
       }
     })
+  }
+}
+
+/** What a request carries that holds something open, until its exchange has begun to read it. */
+class Held {
+  body: RequestBody.RequestBody | undefined = undefined
+
+  constructor(private readonly request: Request) {}
+
+  letGo(): void {
+    if (this.body?._tag === "Stream" && this.body.discard !== undefined) this.body.discard()
+    else OneShot.discardBody(this.request)
   }
 }
 

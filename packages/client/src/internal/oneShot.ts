@@ -48,12 +48,23 @@ const isSpentByIterating = (iterate: () => Iterator<unknown> | AsyncIterator<unk
   }
 }
 
+/**
+ * A source of Node's that fails while no reader listens ends the process with an unhandled error: a file that does not
+ * exist, while the request waits for its connection. Its reader is told all the same.
+ */
+export const listen = (value: object): void => {
+  if ("on" in value && typeof value.on === "function") value.on("error", ignore)
+}
+
+const ignore = () => {}
+
 /** Closes a source that nobody has begun to read. */
 export const discard = (value: unknown): void => {
   if (isReadableStream(value)) {
     // Somebody else's reader would make this fail, and is theirs to close.
     if (!value.locked) value.cancel().catch(() => {})
   } else if (isAsyncIterable(value) && isDestroyable(value)) {
+    listen(value)
     value.destroy()
   }
 }

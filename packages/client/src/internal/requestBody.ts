@@ -51,14 +51,17 @@ const onceOf = (
   value: ReadableStream | AsyncIterable<unknown>,
   length: number | undefined,
   stream: Stream.Stream<unknown, unknown>
-): RequestBody => ({
-  _tag: "Stream",
-  length,
-  repeatable: false,
-  contentType: undefined,
-  ownsType: false,
-  ...OneShot.begunOnce(toBytes(stream), () => OneShot.discard(value))
-})
+): RequestBody => {
+  OneShot.listen(value)
+  return {
+    _tag: "Stream",
+    length,
+    repeatable: false,
+    contentType: undefined,
+    ownsType: false,
+    ...OneShot.begunOnce(toBytes(stream), () => OneShot.discard(value))
+  }
+}
 
 const encoder = new TextEncoder()
 
