@@ -18,6 +18,22 @@ const both = (because: string): Table => ({ undici: { because }, node: { because
 const textOf = (stream: Stream.Stream<Uint8Array, HttpClientError.ResponseError>) =>
   Stream.runFold(stream, "", (text, bytes) => text + Buffer.from(bytes).toString())
 
+overPeers("reading a body in an encoding", (behaves) => {
+  behaves(
+    "text and json say which one, and give no garbage",
+    Effect.gen(function* () {
+      const server = yield* serve((_, reply) => reply.send({ headers: { "content-encoding": "gzip" }, body: "[1]" }))
+      const response = yield* HttpClient.get(server.url)
+      for (const reading of [response.text, response.json] as const) {
+        const error = yield* Effect.flip<unknown, HttpClientError.ResponseError, never>(reading)
+        assert.strictEqual((error.cause as { _tag: string })._tag, "BodyEncoded")
+        assert.include(error.message, "gzip")
+      }
+    }),
+    both("text succeeds with the raw bytes, and json parses them")
+  )
+})
+
 overPeers("reading a body more than once", (behaves) => {
   behaves(
     "every accessor reads a collected body again, in any order",
