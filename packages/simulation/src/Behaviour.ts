@@ -44,6 +44,8 @@ export interface Answer {
   readonly stale: "fin" | "reset" | undefined
   /** Answers 408 and closes when it is not the first on its connection. */
   readonly gaveUp: boolean
+  /** A stream that does not end: so long between its pieces. Undefined: the answer ends. */
+  readonly streams: number | undefined
 }
 
 const faults: ReadonlyArray<readonly [number, Fault]> = [
@@ -130,7 +132,8 @@ export const answer = (draw: Draw, plan: Plan): Answer => {
       [1, "answer" as const]
     ]),
     stale: draw.chance(0.05) ? draw.pick(["fin", "reset"]) : undefined,
-    gaveUp: goesWrong && draw.chance(0.2)
+    gaveUp: goesWrong && draw.chance(0.2),
+    streams: draw.chance(plan.streams) ? draw.pick([50, 200, 350]) : undefined
   }
 }
 

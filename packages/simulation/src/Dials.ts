@@ -32,8 +32,12 @@ export class Dials {
   }
 
   private begin(dial: FakeDial): void {
-    const { draw, plan, trace } = this.world
-    const { after, end } = Behaviour.dialled(draw, plan)
+    const { draw, plan, trace, troubles } = this.world
+    const drawn = Behaviour.dialled(draw, plan)
+    const forced = troubles.dialled(dial.key, this.stack.network.open.length + this.pending().length - 1)
+    const end = forced ?? drawn.end
+    // What lacks descriptors fails at once.
+    const after = forced === "local" ? 0 : drawn.after
     trace.note(`dial ${dial.number} to ${dial.key}: ${end} after ${after} ms`)
     if (end === "hang") return
     if (after === 0) this.end(dial, end)
@@ -49,8 +53,12 @@ export class Dials {
   private end(dial: FakeDial, how: Exclude<Behaviour.Dialled["end"], "hang">): void {
     if (dial.state !== "pending") return
     if (how === "refused") return dial.fail()
-    if (how === "local") return dial.fail({ code: "EMFILE", local: true })
-    const { draw, onOpen, trace } = this.world
+    const { draw, onOpen, trace, troubles } = this.world
+    if (how === "local") {
+      dial.fail({ code: "EMFILE", local: true })
+      return troubles.ranOut()
+    }
+    troubles.opened()
     onOpen(dial.key)
     const socket = dial.succeed({ remoteAddress: draw.pick(["192.0.2.1", "192.0.2.2"]), remotePort: 80 })
     const number = this.stack.network.sockets.length

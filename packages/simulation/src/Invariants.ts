@@ -7,6 +7,7 @@ import * as HashMap from "effect/HashMap"
 import type { Dials } from "./Dials.js"
 import * as Plan from "./Plan.js"
 import type { Stack } from "./Stack.js"
+import type { Troubles } from "./Troubles.js"
 
 interface Books {
   readonly stats: PoolStats
@@ -22,7 +23,8 @@ export class Invariants {
   constructor(
     private readonly stack: Stack,
     private readonly plan: Plan.Plan,
-    private readonly dials: Dials
+    private readonly dials: Dials,
+    private readonly troubles: Troubles
   ) {}
 
   /** One more lease was granted, the pool's events say. */
@@ -163,8 +165,22 @@ export class Invariants {
     const isSoon = (since: number) => since <= longestPause + slack
     const pausing = isSoon(watch.sinceFailure(key) ?? Infinity)
     const scarce = watch.sinceScarcity < Infinity && (stats.openingConnections > 0 || isSoon(watch.sinceScarcity))
+    if (!scarce) this.checkHope(key, host, slack)
     if (mayDial && ownRoom && room && !pausing && !scarce)
       trace.broken("no needless waiting", `${wait}, ${host.openingConnections} are dialled, and there is room for more`)
+  }
+
+  /** A request whose dials fail does not wait for streams that do not end. */
+  private checkHope(key: ConnectionKey, host: HostStats, slack: number): void {
+    const { network, now, trace, watch } = this.stack
+    if (watch.sinceFailure(key) === undefined || host.openingConnections > 0) return
+    const open = network.open.filter((socket) => Equal.equals(network.keyOf(socket), key))
+    const since = open.map((socket) => this.troubles.streams.get(1 + network.sockets.indexOf(socket)) ?? Infinity)
+    const asked = [...watch.waiting].filter((one) => Equal.equals(one.key, key)).map((one) => one.since)
+    // The moment that a host may be away, and the longest time between two dials.
+    const longAgo = now - 500 - 2 * (longestPause + slack)
+    if (open.length > 0 && Math.max(...since, Math.min(...asked)) < longAgo)
+      trace.broken("no hope, no wait", `${asked.length} wait for ${key}, which has nothing but ${open.length} streams`)
   }
 
   /** Everything was answered: nothing is on lease or in line, no limit in time is set. */

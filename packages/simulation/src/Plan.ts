@@ -41,9 +41,9 @@ export interface ClientNumbers {
 
 /**
  * `tight`: hosts fight for few places, dials are slow, callers leave. `steady`: little goes wrong, connections live long
- * and are used often. `any`: whatever comes.
+ * and are used often. `streaming`: many answers do not end, and hosts go away under them. `any`: whatever comes.
  */
-export type Theme = "tight" | "steady" | "any"
+export type Theme = "tight" | "steady" | "streaming" | "any"
 
 export interface Plan {
   readonly theme: Theme
@@ -57,6 +57,8 @@ export interface Plan {
   readonly gentle: boolean
   /** How often something goes wrong where it can, from 0 to 1. */
   readonly trouble: number
+  /** How often an answer is a stream that does not end. */
+  readonly streams: number
   /** How often a call is interrupted. */
   readonly impatience: number
   /** The most calls under way at once. */
@@ -75,7 +77,7 @@ export interface Plan {
 }
 
 export const make = (draw: Draw): Plan => {
-  const theme = draw.pick(["tight", "steady", "any", "any"])
+  const theme = draw.pick(["tight", "steady", "any", "any", "streaming"])
   const plan = anyPlan(draw)
   if (theme === "tight") {
     const maxConnections = draw.int(1, 3)
@@ -86,6 +88,12 @@ export const make = (draw: Draw): Plan => {
     const lasting = { maxLifetime: 60_000, idleTimeout: 30_000, maxIdlePerHost: 4, minIdlePerHost: 0 }
     const pool = { ...plan.pool, ...lasting, maxConnections: 16, maxPendingPerHost: 100, enablePooling: true }
     return { ...plan, theme, pool, hosts: draw.int(1, 2), trouble: Math.min(plan.trouble, 0.02), firstHost: undefined }
+  }
+  if (theme === "streaming" && !plan.gentle) {
+    const places = { maxConnectionsPerHost: draw.int(3, 4), maxConnections: 16, maxPendingPerHost: 100 }
+    const pool = { ...plan.pool, ...places, acquireTimeout: 10_000, enablePooling: true }
+    const client = { ...plan.client, bodyTimeout: 2500, requestTimeout: Infinity }
+    return { ...plan, theme, pool, client, hosts: draw.int(1, 2), streams: 0.4, impatience: 0.05, firstHost: undefined }
   }
   return plan
 }
@@ -156,6 +164,7 @@ const anyPlan = (draw: Draw): Plan => {
     },
     gentle,
     trouble: gentle ? 0 : draw.pick([0.02, 0.08, 0.3]),
+    streams: gentle ? 0 : draw.pick([0, 0.03, 0.15]),
     impatience: draw.pick([0, 0.05, 0.2]),
     crowd: draw.pick([3, 10, 30]),
     blocked: draw.chance(0.2),

@@ -16,6 +16,7 @@ import type { Sabotage } from "./Sabotage.js"
 import type { World } from "./Server.js"
 import { Stack } from "./Stack.js"
 import type { Trace } from "./Trace.js"
+import { Troubles } from "./Troubles.js"
 
 /** The longest time for which the event loop is blocked. Milliseconds. */
 const longestBlock = 800
@@ -27,6 +28,7 @@ export class Run {
   readonly outcomes = new Map<string, number>()
   private readonly draw: Draw
   private readonly ledger: Ledger
+  private readonly troubles: Troubles
   private readonly invariants: Invariants
   private readonly calls = new Set<Call>()
   private readonly ended: Array<readonly [Call, Exit.Exit<unknown, unknown>]> = []
@@ -44,18 +46,20 @@ export class Run {
     this.stack = new Stack(seed, plan, kept, sabotage)
     this.trace = this.stack.trace
     this.ledger = new Ledger(this.trace)
+    this.troubles = new Troubles(new Draw(seed, 7), plan, this.trace)
     const world: World = {
       plan,
       draw: new Draw(seed, 3),
       ledger: this.ledger,
       trace: this.trace,
+      troubles: this.troubles,
       slack: this.slack,
       onOpen: this.onOpen,
       isDirect: (connection) => this.stack.watch.direct.has(connection)
     }
     const dials = new Dials(this.stack, world)
     this.stack.onQuiet = dials.takeUp
-    this.invariants = new Invariants(this.stack, plan, dials)
+    this.invariants = new Invariants(this.stack, plan, dials, this.troubles)
   }
 
   get stats() {
@@ -89,6 +93,8 @@ export class Run {
     const warming = [...this.calls].some((call) => call.kind.startsWith("warm"))
     if (rests) this.invariants.atRest(this.slack, this.drainBegan, warming)
     for (const call of this.calls) {
+      // It ends when its stream does.
+      if (this.troubles.endless.has(call.id)) continue
       const took = this.stack.now - call.since
       if (took > call.within + this.slack)
         this.trace.broken("everything ends", `${call.kind} ${call.id} has taken ${took} ms, ${call.within} allowed`)
@@ -123,6 +129,11 @@ export class Run {
       [10 * plan.impatience, () => this.interrupt()],
       [0.5, () => this.evict(key)],
       [0.4, () => this.restart(key)],
+      [
+        plan.theme === "streaming" ? 2 : plan.trouble > 0 ? 0.5 : 0,
+        () => this.noted(`trouble at ${key}`, this.troubles.begin(key))
+      ],
+      [plan.trouble > 0 ? 0.4 : 0, () => this.noted("running out", this.troubles.runOut(stack.network.open.length))],
       [0.2, () => this.noted("clear", stack.run(pool.clear))],
       [0.3, () => this.noted("cleanup", stack.run(pool.cleanup))],
       [0.3, () => this.noted("suspend", stack.run(pool.suspend))],
@@ -256,6 +267,7 @@ export class Run {
   private finish(): void {
     const { invariants, stack } = this
     this.trace.note("no more calls")
+    this.troubles.isOver = true
     stack.run(stack.pool.resume)
     this.passUntil(() => this.calls.size === 0)
     // Answers that nobody read are still about.

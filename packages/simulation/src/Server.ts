@@ -10,12 +10,14 @@ import type { Draw } from "./Draw.js"
 import type { Ledger, Sighting } from "./Ledger.js"
 import type { Plan } from "./Plan.js"
 import type { Trace } from "./Trace.js"
+import type { Troubles } from "./Troubles.js"
 
 export interface World {
   readonly plan: Plan
   readonly draw: Draw
   readonly ledger: Ledger
   readonly trace: Trace
+  readonly troubles: Troubles
   /** A connection to the host is about to be told open. */
   readonly onOpen: (key: ConnectionKey) => void
   /** Whether the connection is also used without the client. */
@@ -107,6 +109,7 @@ export class Server {
         return
       }
       if (!(yield* this.readBody(head, id, answer, seen))) return
+      if (answer.streams !== undefined && head.method !== "HEAD") return yield* this.stream(id, answer.streams)
       yield* this.answer(head, id, answer)
     })
   }
@@ -209,6 +212,30 @@ export class Server {
       else if (closing !== undefined) this.end(closing)
       else if (answer.halfCloses) this.end("fin")
     })
+  }
+
+  /** Piece after piece, until the connection ends or the run does. */
+  private stream(id: string, gap: number): Step {
+    const { trace, troubles } = this.world
+    return Effect.gen(this, function* () {
+      this.note(`a stream without an end, every ${gap} ms`)
+      troubles.endless.add(id)
+      this.send(
+        Wire.head({
+          headers: [
+            ["x-id", id],
+            ["transfer-encoding", "chunked"]
+          ]
+        }),
+        true
+      )
+      troubles.streams.set(this.number, trace.now())
+      while (this.isOpen && !troubles.isOver) {
+        this.send("2\r\nhi\r\n", false)
+        yield* Effect.sleep(gap)
+      }
+      this.end("reset")
+    }).pipe(Effect.ensuring(Effect.sync(() => troubles.streams.delete(this.number))))
   }
 
   /** Nothing may be written on a connection before the answer to what came before has ended. */

@@ -8,7 +8,7 @@ import type { ConnectionPoolShape } from "@hotaru/pool/ConnectionPool"
 import type { ConnectorShape } from "@hotaru/pool/Connector"
 import type { Deadline, Deadlines } from "@hotaru/pool/Deadlines"
 import type { Lease, LeaseRequest, LeaseRequestOptions, PendingLease } from "@hotaru/pool/Lease"
-import type { AcquireError } from "@hotaru/pool/PoolError"
+import type { AcquireError, PendingLimitReached } from "@hotaru/pool/PoolError"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -45,6 +45,7 @@ class Asked implements LeaseRequest {
 
   onRefused(error: AcquireError): void {
     this.watch.refused(this, error)
+    if (error._tag === "PendingLimitReached") this.watch.checkLine(error)
     this.inner.onRefused(error)
   }
 }
@@ -135,7 +136,9 @@ export class Watch {
         request: (...args) => this.request(request, ...args),
         refusal: (key) => {
           const refused = refusal(key)
-          if (refused !== undefined) this.trace.note(`request #${++this.asked} to ${key} refused before it was made`)
+          if (refused === undefined) return undefined
+          this.trace.note(`request #${++this.asked} to ${key} refused before it was made`)
+          this.checkLine(refused)
           return refused
         },
         takesRequests,
@@ -188,6 +191,20 @@ export class Watch {
       if (!connection.isOpen) this.connections.delete(connection)
       else if (Equal.equals(to, key)) this.doomed.add(connection)
     }
+  }
+
+  /** A request is refused for the length of the line alone, and those for whom there is a place are not in line. */
+  checkLine({ key, maxPending, numbers }: PendingLimitReached): void {
+    const { firstHost, hosts, pool } = this.plan
+    const most = Math.max(pool.maxConnectionsPerHost, firstHost?.maxConnectionsPerHost ?? 0)
+    const isBoundByAll = pool.maxConnections < hosts * most
+    if (numbers.suspended || isBoundByAll) return
+    const placed = numbers.limit - numbers.active - numbers.idle
+    if (numbers.waiting - placed < maxPending)
+      this.trace.broken(
+        "no needless refusal",
+        `${numbers.waiting} wait for ${key}, ${placed} places are free or being opened, ${maxPending} may be in line`
+      )
   }
 
   private checkAge(who: string, lease: Lease): void {

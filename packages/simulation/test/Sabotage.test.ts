@@ -7,9 +7,11 @@ import type { Connection, Receiver } from "@hotaru/pool/Connection"
 import * as ConnectionKey from "@hotaru/pool/ConnectionKey"
 import type { ConnectionPoolShape, UnsafePool } from "@hotaru/pool/ConnectionPool"
 import type { Lease, LeaseRequest } from "@hotaru/pool/Lease"
-import { PoolClosed } from "@hotaru/pool/PoolError"
+import { ConnectError, type EgressDenied, PendingLimitReached, PoolClosed } from "@hotaru/pool/PoolError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
 import type { Sabotage } from "../src/Sabotage.js"
 import * as Simulation from "../src/Simulation.js"
 
@@ -173,6 +175,80 @@ const plants: ReadonlyArray<readonly [what: string, caughtBy: string, make: () =
         }
         return inner(key, like<LeaseRequest>(request, { onLease }), options)
       })
+  ],
+  [
+    "streams that are not told to the pool",
+    "no hope, no wait",
+    () =>
+      onRequest((inner) => (key, request, options) => {
+        const onLease = (lease: Lease) => {
+          lease.mayLast = () => {}
+          request.onLease(lease)
+        }
+        return inner(key, like<LeaseRequest>(request, { onLease }), options)
+      })
+  ],
+  [
+    "a host that is never dialled again after a failed dial",
+    "no needless waiting",
+    () => ({
+      connector: ({ connect }) => {
+        const failed = new Map<ConnectionKey.ConnectionKey, ConnectError | EgressDenied>()
+        return {
+          connect: (key) => {
+            const before = failed.get(key)
+            return before !== undefined
+              ? Effect.fail(before)
+              : Effect.tapError(connect(key), (error) => Effect.sync(() => failed.set(key, error)))
+          }
+        }
+      }
+    })
+  ],
+  [
+    "a lack of descriptors that is not told to the pool",
+    "few dials in vain",
+    () => ({
+      connector: ({ connect }) => ({
+        connect: (key) =>
+          Effect.mapError(connect(key), (error) =>
+            error._tag === "ConnectError" ? new ConnectError({ ...error, code: undefined }) : error
+          )
+      })
+    })
+  ],
+  [
+    "a line in which those count for whom there is a place",
+    "no needless refusal",
+    () => ({
+      pool: (pool) => ({
+        ...pool,
+        unsafe: {
+          ...pool.unsafe,
+          request: (key, request, options) => {
+            const host = Option.getOrUndefined(HashMap.get(Effect.runSync(pool.hostStats), key))
+            const maxPending = Number(pool.config.maxPendingPerHost)
+            if (options?.replaces !== undefined || host === undefined || host.openingConnections === 0)
+              return pool.unsafe.request(key, request, options)
+            if (host.pendingAcquires - host.openingConnections < maxPending)
+              return pool.unsafe.request(key, request, options)
+            const numbers = {
+              active: host.activeConnections,
+              streaming: 0,
+              longestStream: 0,
+              idle: host.pooledConnections,
+              opening: host.openingConnections,
+              waiting: host.pendingAcquires,
+              limit: pool.config.perHost(key)?.maxConnectionsPerHost ?? pool.config.maxConnectionsPerHost,
+              limiting: undefined,
+              suspended: Effect.runSync(pool.stats).suspended
+            }
+            request.onRefused(new PendingLimitReached({ key, maxPending, placed: 0, numbers }))
+            return { cancel: () => false }
+          }
+        }
+      })
+    })
   ],
   [
     "connections that the pool does not keep for as short as was said",
