@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Resolver } from "@hotaru/node"
 import { ConnectionKey } from "@hotaru/pool"
-import { type AttemptFailure, isRefusal, ofAttempts } from "../src/internal/dialErrors.js"
+import { type AttemptFailure, isRefusal, ofAttempts, ofLookup } from "../src/internal/dialErrors.js"
 
 const key = ConnectionKey.make({ host: "api.test", port: 443, useTls: true })
 
@@ -38,6 +39,12 @@ describe("the error of a dial to several addresses", () => {
     assert.isTrue(ofAttempts(key, [own, failure("tcp", "192.0.2.2", "EADDRNOTAVAIL")]).local)
     const mixed = ofAttempts(key, [own, failure("tcp", "192.0.2.2", "ETIMEDOUT")])
     assert.deepInclude({ ...mixed }, { code: "ETIMEDOUT", local: false })
+  })
+
+  it("is our own where a look-up found no descriptor left, and the peer's where the name is unknown", () => {
+    const lookup = (code: string) => ofLookup(key, new Resolver.ResolveError({ host: "a.test", code }))
+    assert.deepInclude({ ...lookup("EMFILE") }, { phase: "dns", code: "EMFILE", local: true })
+    assert.isFalse(lookup("ENOTFOUND").local)
   })
 
   it("says so where there was no address", () => {

@@ -18,12 +18,15 @@ const noLimits = new Set(["enablePooling", "idleOrder", "shouldEvict", "perHost"
 /** Unset by default: they take the pool's or the connector's place for one call. */
 const overrides = ["acquireTimeout", "tcpKeepAlive"]
 
-/** Sizes as KiB or MiB, durations as ms or s. No count of the defaults is as large as the smallest size. */
-const spelled = (value: unknown): string => {
+/** Counts that are as large as a size. */
+const largeCounts = new Set(["maxPendingPerHost"])
+
+/** Sizes as KiB or MiB, durations as ms or s. No other count of the defaults is as large as the smallest size. */
+const spelled = (name: string, value: unknown): string => {
   if (value === undefined) return "all"
   if (typeof value === "number") {
     if (value === Infinity) return "off"
-    if (value < 16 * 1024) return String(value)
+    if (value < 16 * 1024 || largeCounts.has(name)) return String(value)
     return value < 1024 ** 2 ? `${value / 1024} KiB` : `${value / 1024 ** 2} MiB`
   }
   const millis = Duration.toMillis(value as Duration.DurationInput)
@@ -44,7 +47,7 @@ const rowsOf = (heading: string, start = "| `"): ReadonlyArray<readonly [name: s
 const named = (defaults: object): ReadonlyArray<readonly [string, string]> =>
   Object.entries(defaults)
     .filter(([name]) => !noLimits.has(name))
-    .map(([name, value]) => [name, spelled(value)] as const)
+    .map(([name, value]) => [name, spelled(name, value)] as const)
 
 describe("the table of limits in SECURITY.md", () => {
   it("has every limit of a single request, with its default", () => {
@@ -58,7 +61,7 @@ describe("the table of limits in SECURITY.md", () => {
 
   it("has those that no option changes", () => {
     const values = rowsOf("Fixed limits", "| ").map(([, value]) => value)
-    const fixed = [mostAddresses, mostKept, mostTickets, mostBytes, mostOwned].map(spelled)
+    const fixed = [mostAddresses, mostKept, mostTickets, mostBytes, mostOwned].map((value) => spelled("", value))
     assert.deepStrictEqual(values, ["At most", "---", ...fixed])
   })
 

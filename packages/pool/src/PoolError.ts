@@ -205,7 +205,7 @@ export class PendingLimitReached extends Data.TaggedError("PendingLimitReached")
   readonly key: ConnectionKey
   /** The limit. */
   readonly maxPending: number
-  /** Requests that wait beside them, and for whom there is a place: free, or being opened. */
+  /** Requests that wait beside them, and for which there is a place: free, or being opened. */
   readonly placed: number
   readonly numbers: PoolNumbers
 }> {

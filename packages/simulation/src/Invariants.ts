@@ -79,7 +79,7 @@ export class Invariants {
     this.atMost("connections at one moment", pool.maxConnections, network.maxOpen())
     this.atMost("dials", pool.maxConnecting, stats.openingConnections)
     const inVain = this.stack.pool.unsafe.waitsInVain()
-    if (inVain !== undefined) trace.broken("nobody waits for nothing", inVain)
+    if (inVain !== undefined) trace.broken("no waiting in vain", inVain)
     for (const [key, host] of hosts) this.checkHost(key, host)
     const violation = network.violations[0]
     if (violation !== undefined) trace.broken("contract of Connection", violation)

@@ -193,7 +193,7 @@ export class Watch {
     }
   }
 
-  /** A request is refused for the length of the line alone, and those for whom there is a place are not in line. */
+  /** A request is refused for the length of the line alone, and those for which there is a place are not in line. */
   checkLine({ key, maxPending, numbers }: PendingLimitReached): void {
     const { firstHost, hosts, pool } = this.plan
     const most = Math.max(pool.maxConnectionsPerHost, firstHost?.maxConnectionsPerHost ?? 0)

@@ -159,7 +159,8 @@ export const ofLookup = (key: ConnectionKey, error: ResolveError): ConnectError 
     phase: "dns",
     code: error.code,
     detail: error.message,
-    local: error.denied === true,
+    // A look-up needs descriptors, too.
+    local: error.denied === true || isOurs(error),
     cause: error
   })
 

@@ -31,8 +31,8 @@ const limiting = (state: PoolState, host: HostRecord): PoolNumbers["limiting"] =
 }
 
 /**
- * Requests in line for whom there is a place: free now, or taken by a dial under way. They are not held up by others,
- * and do not count against `maxPendingPerHost`.
+ * Requests in line for which there is a place: free now, or taken by a dial under way. They wait for no other request to
+ * end, and do not count against `maxPendingPerHost`.
  */
 const placed = (state: PoolState, host: HostRecord): number => {
   const { dials, entries, settings } = host

@@ -1,6 +1,6 @@
 /**
- * The alarm for dials that are tried again. It is set only while a request waits for one, so it never keeps a process
- * alive for nobody.
+ * The alarm for dials that are tried again. It is set only while a request waits for one, so it keeps a process alive for
+ * that alone.
  */
 import type { Deadline, Deadlines } from "../Deadlines.js"
 import type { Commands, PoolState } from "./model.js"

@@ -1,6 +1,6 @@
 /**
- * Dials that are tried again: those who keep their places after a failed dial wait for no connection alone, but also for
- * the next dial, which begins when its time has come or a newcomer asks.
+ * Dials that are tried again: requests that keep their places after a failed dial wait for the next one as well, which
+ * begins when its time has come or a newcomer asks.
  *
  * Part of the decision core: changes records and appends commands; no I/O, no clock.
  */
