@@ -63,6 +63,36 @@ const failureOf = (fiber: Fiber.Fiber<Exit.Exit<unknown, PoolError.AcquireError>
     )
   })
 
+describe("look-ups that never end, of requests that were given up", () => {
+  it.scopedLive("are interrupted as the requests leave, long before connectionTimeout", () =>
+    Effect.gen(function* () {
+      const { resolver, seen } = hanging()
+      const pool = yield* pooled(resolver, { drainTimeout: 0 })
+      const fibers = yield* Effect.forEach(
+        Array.from({ length: 70 }, (_, i) => `a${i}.test`),
+        (host) => lease(pool, host)
+      )
+      yield* Effect.repeat(Effect.yieldNow(), { until: () => seen.begun.length === mostLookups })
+      yield* Fiber.interruptAll(fibers)
+      yield* Effect.repeat(Effect.yieldNow(), { until: () => seen.interrupted.length === seen.begun.length })
+      assert.strictEqual((yield* pool.stats).openingConnections, 0)
+    })
+  )
+
+  it.scopedLive("go on while another request waits for the same name", () =>
+    Effect.gen(function* () {
+      const { resolver, seen } = hanging()
+      const pool = yield* pooled(resolver, { drainTimeout: 0 })
+      const [one, other] = [yield* lease(pool, "a.test"), yield* lease(pool, "a.test")]
+      yield* Effect.repeat(Effect.yieldNow(), { until: () => seen.begun.length === 1 })
+      yield* Fiber.interrupt(one)
+      assert.deepStrictEqual([(yield* pool.stats).openingConnections, seen.interrupted], [1, []])
+      yield* Fiber.interrupt(other)
+      yield* Effect.repeat(Effect.yieldNow(), { until: () => seen.interrupted.length === 1 })
+    })
+  )
+})
+
 describe("look-ups by a resolver of the user's", () => {
   it.scoped("are interrupted when connectionTimeout has passed, and the names that come after are looked up", () =>
     Effect.gen(function* () {

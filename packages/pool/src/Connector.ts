@@ -54,7 +54,10 @@ export interface DialPlace {
 export interface CurrentDialShape {
   /** Milliseconds that the dial may take; then it is interrupted. */
   readonly timeout: number
-  /** Says where the dial is, should its time pass: `ConnectTimeout` says it. It is asked at most once. */
+  /**
+   * Says where the dial is. It is asked when the dial's time passes, for `ConnectTimeout` to say, and when a request leaves:
+   * a dial that no request waits for is given up while its phase is `dns`.
+   */
   readonly tell: (place: () => DialPlace) => void
 }
 

@@ -25,6 +25,7 @@ export interface DialOwner {
 interface Running {
   readonly fiber: Fiber.RuntimeFiber<void>
   readonly deadline: Deadline
+  readonly told: Told
 }
 
 /** What the connector says of a dial. */
@@ -66,7 +67,14 @@ export class Dialler {
     const fiber = this.root.run(Runtime.runFork(this.runtime), this.dial(dial, told))
     // A dial may end within the call that starts it.
     if (dial.ended) deadline.clear()
-    else this.running.set(dial, { fiber, deadline })
+    else this.running.set(dial, { fiber, deadline, told })
+  }
+
+  /** Those of the dials that have no address yet, by their connector's word. */
+  unresolved(dials: Iterable<Dial>): Array<Dial> {
+    const found: Array<Dial> = []
+    for (const dial of dials) if (this.running.get(dial)?.told.place?.().phase === "dns") found.push(dial)
+    return found
   }
 
   /** Gives a dial up: whatever it has opened by now is closed. */

@@ -116,9 +116,10 @@ export class Interpreter implements LeaseOwner, DialOwner {
     this.flush()
     if (pending.waiting) {
       const left = before === undefined ? timeout : Math.ceil(Math.max(dueAt - now, 0))
-      pending.deadline = this.deadlines.set(left, () =>
+      pending.deadline = this.deadlines.set(left, () => {
         this.decide((now, out) => Leasing.expire(this.state, pending, now, out))
-      )
+        this.giveUpUnresolved(host)
+      })
       this.reclaimer.press(host)
     }
     return pending
@@ -126,7 +127,16 @@ export class Interpreter implements LeaseOwner, DialOwner {
 
   cancel(pending: PendingRequest): boolean {
     pending.deadline?.clear()
-    return this.decide((now, out) => Leasing.cancel(this.state, pending, now, out))
+    const left = this.decide((now, out) => Leasing.cancel(this.state, pending, now, out))
+    if (left) this.giveUpUnresolved(pending.host)
+    return left
+  }
+
+  private giveUpUnresolved(host: HostRecord): void {
+    if (host.dials.size <= host.waiting) return
+    const unresolved = this.dialler.unresolved(host.dials)
+    if (unresolved.length === 0) return
+    this.decide((now, out) => Leasing.giveUpUnresolved(this.state, host, unresolved, now, out))
   }
 
   settle(lease: LeaseImpl, settlement: Settlement): void {

@@ -8,8 +8,18 @@ import { AcquireTimeout, PendingLimitReached, PoolClosed } from "../PoolError.js
 import * as PoolEvent from "../PoolEvent.js"
 import { cheaply } from "./cheapError.js"
 import { bind } from "./hope.js"
-import type { Commands, Entry, HostRecord, PoolState, Waiter } from "./model.js"
-import { dropSurplusDials, forgetIfEmpty, passOver, relist, review, serve, staleness, unlist } from "./places.js"
+import type { Commands, Dial, Entry, HostRecord, PoolState, Waiter } from "./model.js"
+import {
+  abandonDial,
+  dropSurplusDials,
+  forgetIfEmpty,
+  passOver,
+  relist,
+  review,
+  serve,
+  staleness,
+  unlist
+} from "./places.js"
 import { hasten } from "./redial.js"
 
 const numbersOf = (state: PoolState, host: HostRecord, now: number): PoolNumbers => ({
@@ -238,6 +248,27 @@ export const expire = (state: PoolState, waiter: Waiter, now: number, out: Comma
     lastFailure: host.health.lastFailure
   })
   dismiss(state, waiter, error, now, out)
+  left(state, host, now, out)
+}
+
+/**
+ * A request has left its line. A dial that no request waits for goes on, as its connection may serve the next; but not
+ * while it has no address: a look-up may never end, and those that hang keep others from beginning.
+ *
+ * `unresolved`: the host's dials that have no address yet, the oldest first.
+ */
+export const giveUpUnresolved = (
+  state: PoolState,
+  host: HostRecord,
+  unresolved: ReadonlyArray<Dial>,
+  now: number,
+  out: Commands
+): void => {
+  const { maxIdle, minIdle } = host.settings
+  const needed = Math.max(host.waiting, host.wanted - host.entries.size, Math.min(minIdle, maxIdle) - host.idle)
+  const surplus = host.dials.size - needed
+  if (surplus <= 0) return
+  for (const dial of unresolved.slice(-surplus)) abandonDial(state, dial, now, out)
   left(state, host, now, out)
 }
 
