@@ -74,37 +74,40 @@ describe("What stands in line when a drain begins", () => {
   )
 
   it.effect("is refused when the drain's time is over, is told the numbers, and may be sent again", () =>
-    onPool({ ...minute, maxConnectionsPerHost: 2, acquireTimeout: "10 minutes" }, function* (here) {
-      const { network, pool, story } = here
-      const all = asked(here, 3)
-      const [dial, other] = [yield* story.expectDial(a), yield* story.expectDial(a)]
-      yield* story.dialSucceeds(dial)
-      yield* TestClock.adjust("5 seconds")
-      const events = yield* pool.subscribe
-      const drain = yield* story.start("drain", pool.drain)
-      yield* TestClock.adjust(59_999)
-      yield* story.expectWaiting(drain)
-      assert.deepStrictEqual([all[1]!.waiting, all[2]!.waiting], [true, true])
-      yield* TestClock.adjust(1)
-      yield* story.expectDone(drain)
-      yield* story.expectDialInterrupted(other)
-      for (const one of all.slice(1)) {
-        const error = closedWith(one)
-        assert.isTrue(error.safeToRetry)
-        assert.strictEqual(
-          error.message,
-          "The pool closed with a request for http://a.test:80 in line, when the drain's time was over " +
-            "(drainTimeout, 60000 ms): it had waited for 65000 ms. Nothing of it was sent."
+    onPool(
+      { ...minute, maxConnectionsPerHost: 2, acquireTimeout: "10 minutes", connectionTimeout: "10 minutes" },
+      function* (here) {
+        const { network, pool, story } = here
+        const all = asked(here, 3)
+        const [dial, other] = [yield* story.expectDial(a), yield* story.expectDial(a)]
+        yield* story.dialSucceeds(dial)
+        yield* TestClock.adjust("5 seconds")
+        const events = yield* pool.subscribe
+        const drain = yield* story.start("drain", pool.drain)
+        yield* TestClock.adjust(59_999)
+        yield* story.expectWaiting(drain)
+        assert.deepStrictEqual([all[1]!.waiting, all[2]!.waiting], [true, true])
+        yield* TestClock.adjust(1)
+        yield* story.expectDone(drain)
+        yield* story.expectDialInterrupted(other)
+        for (const one of all.slice(1)) {
+          const error = closedWith(one)
+          assert.isTrue(error.safeToRetry)
+          assert.strictEqual(
+            error.message,
+            "The pool closed with a request for http://a.test:80 in line, when the drain's time was over " +
+              "(drainTimeout, 60000 ms): it had waited for 65000 ms. Nothing of it was sent."
+          )
+        }
+        assert.deepStrictEqual(fates(network), ["DrainTimeout"])
+        const told = yield* toldOf(events, "Refused")
+        assert.deepStrictEqual(
+          told.map(({ waited }) => waited),
+          [65_000, 65_000]
         )
+        assert.deepInclude(yield* pool.stats, { hosts: 0, pendingAcquires: 0, openingConnections: 0 })
       }
-      assert.deepStrictEqual(fates(network), ["DrainTimeout"])
-      const told = yield* toldOf(events, "Refused")
-      assert.deepStrictEqual(
-        told.map(({ waited }) => waited),
-        [65_000, 65_000]
-      )
-      assert.deepInclude(yield* pool.stats, { hosts: 0, pendingAcquires: 0, openingConnections: 0 })
-    })
+    )
   )
 
   it.effect("is refused at once where the drain has no time", () =>
