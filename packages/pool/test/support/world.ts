@@ -186,6 +186,11 @@ export class World {
     this.check()
   }
 
+  /** When the next dial is tried again; infinite if none is waited for. */
+  get nextWake(): number {
+    return Redialling.nextWake(this.state, this.now)
+  }
+
   /** Time passes, and the alarm rings for the dials whose time has come. */
   pass(millis: number): void {
     this.now += millis
