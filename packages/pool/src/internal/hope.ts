@@ -4,7 +4,7 @@
  *
  * Part of the decision core: changes records; no I/O, no clock.
  */
-import type { Linked } from "./list.js"
+import { type Linked, LinkedList } from "./list.js"
 import type { Entry, HostRecord } from "./model.js"
 
 /**
@@ -21,6 +21,33 @@ export class Streaming implements Linked<Streaming> {
     readonly host: HostRecord,
     readonly since: number
   ) {}
+}
+
+/** A lease, as far as it says how long it may last. */
+export interface Lasting {
+  readonly entry: Entry
+  bound: boolean
+  streaming: Streaming | undefined
+}
+
+/** The holder of a lease that has not ended says whether it may last for ever. */
+export const mayLast = (lease: Lasting, mayLast: boolean, now: number): void => {
+  const { entry } = lease
+  if (lease.bound === mayLast) (mayLast ? unbind : bind)(entry)
+  lease.bound = !mayLast
+  if (!mayLast) return endStream(lease)
+  if (lease.streaming !== undefined) return
+  lease.streaming = new Streaming(entry.host, now)
+  entry.host.streams ??= new LinkedList()
+  entry.host.streams.append(lease.streaming)
+}
+
+/** The lease has ended, or is bound to. */
+export const endStream = (lease: Lasting): void => {
+  const { streaming } = lease
+  if (streaming === undefined) return
+  lease.streaming = undefined
+  streaming.host.streams?.remove(streaming)
 }
 
 /** One of the entry's leases is bound to end from here on. */

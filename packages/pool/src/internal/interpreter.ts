@@ -25,7 +25,6 @@ import { LeakWatch } from "./leakWatch.js"
 import { LeaseImpl, type LeaseOwner, PendingRequest, revocation } from "./lease.js"
 import * as Origins from "./leaseOrigins.js"
 import * as Leasing from "./leasing.js"
-import { LinkedList } from "./list.js"
 import type { Command, Commands, Dial, Entry, PoolReason } from "./model.js"
 import { type HostRecord, PoolState } from "./model.js"
 import * as Offers from "./offers.js"
@@ -173,23 +172,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
   }
 
   mayLast(lease: LeaseImpl, mayLast: boolean): void {
-    const { entry } = lease
-    if (lease.settled || entry.state === "Retired") return
-    if (lease.bound === mayLast) (mayLast ? Hope.unbind : Hope.bind)(entry)
-    lease.bound = !mayLast
-    if (!mayLast) this.endStream(lease)
-    else if (lease.streaming === undefined) {
-      lease.streaming = new Hope.Streaming(entry.host, this.time.now())
-      entry.host.streams ??= new LinkedList()
-      entry.host.streams.append(lease.streaming)
-    }
-  }
-
-  private endStream(lease: LeaseImpl): void {
-    const { streaming } = lease
-    if (streaming === undefined) return
-    lease.streaming = undefined
-    streaming.host.streams?.remove(streaming)
+    if (!lease.settled && lease.entry.state !== "Retired") Hope.mayLast(lease, mayLast, this.time.now())
   }
 
   /** What breaks the rule that no request waits for something that need not come. */
@@ -255,7 +238,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
   /** The lease is over, in whatever way; answers whether it was being taken back. */
   private end(lease: LeaseImpl, cameBack: boolean): boolean {
     this.leaks.end(lease, cameBack)
-    this.endStream(lease)
+    Hope.endStream(lease)
     return lease.offered !== undefined && this.reclaimer.end(lease.offered)
   }
 

@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Dialling from "../../src/internal/dialling.js"
 import { distrust } from "../../src/internal/distrust.js"
 import { Health } from "../../src/internal/health.js"
-import { bind, unbind } from "../../src/internal/hope.js"
+import * as Hope from "../../src/internal/hope.js"
 import * as Leasing from "../../src/internal/leasing.js"
 import type { LeaseFacts } from "../../src/internal/lessons.js"
 import type { Command, Commands, Dial, Entry, Lack } from "../../src/internal/model.js"
@@ -61,6 +61,7 @@ export interface Held {
   readonly idledFor: number
   readonly heardBefore: number
   bound: boolean
+  streaming: Hope.Streaming | undefined
   offer?: Offers.Offer
 }
 
@@ -174,6 +175,7 @@ export class World {
     if (answered) held.entry.peer.heard++
     if (held.offer !== undefined) Offers.end(this.state, held.offer)
     const { host, peer } = held.entry
+    Hope.endStream(held)
     const silent = fallsSilent(held.entry, settlement, facts, this.now)
     this.decide((out) => Returning.settle(this.state, held.entry, settlement, facts, this.now, out))
     if (silent) this.decide((out) => distrust(this.state, host, peer, peer.heard, this.now, this.now, out))
@@ -181,8 +183,7 @@ export class World {
 
   /** Its holder says whether it may last for ever. */
   mayLast(held: Held, mayLast: boolean): void {
-    if (held.bound === mayLast) (mayLast ? unbind : bind)(held.entry)
-    held.bound = !mayLast
+    Hope.mayLast(held, mayLast, this.now)
     this.check()
   }
 
@@ -283,7 +284,8 @@ export class World {
           reused: command.reused,
           idledFor: command.idle,
           heardBefore: entry.peer.heard,
-          bound: waiter.request.bounded === true
+          bound: waiter.request.bounded === true,
+          streaming: undefined
         })
         if (!waiter.fresh) {
           for (let other = waiter.host.waiters.head; other !== undefined; other = other.next) {
@@ -311,6 +313,7 @@ export class World {
           const held = this.held[i] as Held
           if (held.entry !== command.entry) continue
           if (held.offer !== undefined) Offers.end(this.state, held.offer)
+          Hope.endStream(held)
           this.held.splice(i, 1)
         }
         return
@@ -383,6 +386,10 @@ export class World {
     assert.isUndefined(waitsInVain(state, hosts, this.now))
     assertHeap(state.redials, (left: Redial, right: Redial) => left.at <= right.at)
     for (const held of this.held) assert.isTrue(held.entry.bound >= (held.bound ? 1 : 0))
+    for (const host of hosts) {
+      const streams = this.held.filter((held) => held.entry.host === host && held.streaming !== undefined)
+      assert.strictEqual(host.streams?.size ?? 0, streams.length)
+    }
     assert.strictEqual(
       sum((host) => host.bound),
       this.held.filter((held) => held.bound).length
