@@ -117,6 +117,7 @@ class FakeTime implements TimeKeeper {
   arms = 0
   held = false
   readonly leaptAt = -Infinity
+  readonly latest = 0
   alarm: { readonly due: number; readonly ring: () => void } | undefined = undefined
   readonly background = undefined as never
   readonly now = () => this.at

@@ -335,8 +335,8 @@ describe("AcquireTimeout and PendingLimitReached", () => {
       yield* story.settle
       streams[0]?.held.mayLast(true)
       yield* TestClock.adjust("1 second")
-      streams[1]?.held.mayLast(true)
       const waiter = ask(pool, a)
+      streams[1]?.held.mayLast(true)
       const tooMany = ask(pool, a)
       yield* TestClock.adjust("30 seconds")
       const { error } = waiter

@@ -19,6 +19,8 @@ const longestPause = 1000
 
 export class Invariants {
   private acquired = 0
+  /** Hosts whose requests have nothing to hope for, and since when. */
+  private readonly hopeless = new Map<string, number>()
 
   constructor(
     private readonly stack: Stack,
@@ -143,7 +145,7 @@ export class Invariants {
     const wait = `${host.pendingAcquires} wait for ${key}`
     if (host.pendingAcquires > fresh && host.pooledConnections > 0)
       trace.broken("no idle waiting", `${wait} while ${host.pooledConnections} connections are idle`)
-    if (host.pendingAcquires <= host.openingConnections) return
+    if (host.pendingAcquires <= host.openingConnections) return void this.hopeless.delete(String(key))
     const places = host.pooledConnections + host.activeConnections + host.openingConnections
     const mayDial = host.openingConnections < (host.failing ? 1 : maxConnectingPerHost)
     const ownRoom = places < maxConnectionsPerHost || (fresh > 0 && host.pooledConnections > 0)
@@ -165,21 +167,26 @@ export class Invariants {
     const isSoon = (since: number) => since <= longestPause + slack
     const pausing = isSoon(watch.sinceFailure(key) ?? Infinity)
     const scarce = watch.sinceScarcity < Infinity && (stats.openingConnections > 0 || isSoon(watch.sinceScarcity))
-    if (!scarce) this.checkHope(key, host, slack)
+    this.checkHope(key, mayDial && ownRoom && room && !scarce, slack)
     if (mayDial && ownRoom && room && !pausing && !scarce)
       trace.broken("no needless waiting", `${wait}, ${host.openingConnections} are dialled, and there is room for more`)
   }
 
   /** A request whose dials fail does not wait for streams that do not end. */
-  private checkHope(key: ConnectionKey, host: HostStats, slack: number): void {
+  private checkHope(key: ConnectionKey, isFree: boolean, slack: number): void {
     const { network, now, trace, watch } = this.stack
-    if (watch.sinceFailure(key) === undefined || host.openingConnections > 0) return
+    const name = String(key)
     const open = network.open.filter((socket) => Equal.equals(network.keyOf(socket), key))
     const since = open.map((socket) => this.troubles.streams.get(1 + network.sockets.indexOf(socket)) ?? Infinity)
     const asked = [...watch.waiting].filter((one) => Equal.equals(one.key, key)).map((one) => one.since)
-    // The moment that a host may be away, and the longest time between two dials.
-    const longAgo = now - 500 - 2 * (longestPause + slack)
-    if (open.length > 0 && Math.max(...since, Math.min(...asked)) < longAgo)
+    // The moment that a host may be away.
+    const isOld = Math.max(...since, Math.min(...asked)) < now - 500
+    const isHopeless = isFree && open.length > 0 && isOld && watch.sinceFailure(key) !== undefined
+    if (!isHopeless) return void this.hopeless.delete(name)
+    const from = this.hopeless.get(name) ?? now
+    this.hopeless.set(name, from)
+    // The longest time between two dials; the next is told to all of them.
+    if (now - from > longestPause + slack)
       trace.broken("no hope, no wait", `${asked.length} wait for ${key}, which has nothing but ${open.length} streams`)
   }
 

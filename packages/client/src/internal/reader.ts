@@ -175,9 +175,9 @@ export class Reader implements BodySource {
     if (body === undefined || head === undefined) return
     if (!this.told) {
       this.told = true
+      if (this.refused === undefined) body.awaitReader()
       // An answer whose head came without its end: of how long its body will be nothing is known.
       if (body.isOpen) this.lease.mayLast(true)
-      if (this.refused === undefined) body.awaitReader()
       this.host.answered({ head, body, lease: this.lease, refused: this.refused })
     }
     body.wake()

@@ -172,7 +172,7 @@ export class Interpreter implements LeaseOwner, DialOwner {
   }
 
   mayLast(lease: LeaseImpl, mayLast: boolean): void {
-    if (!lease.settled && lease.entry.state !== "Retired") Hope.mayLast(lease, mayLast, this.time.now())
+    if (!lease.settled && lease.entry.state !== "Retired") Hope.mayLast(lease, mayLast, this.time.latest)
   }
 
   /** What breaks the rule that no request waits for something that need not come. */

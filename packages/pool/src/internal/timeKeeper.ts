@@ -18,6 +18,8 @@ import { type AsyncContext, none } from "../AsyncContexts.js"
 export interface TimeKeeper {
   /** Milliseconds; never goes back. On the live clock it goes by the monotonic clock, whatever the wall clock does. */
   readonly now: () => number
+  /** The time as it was last read, which costs nothing. */
+  readonly latest: number
   /** The time at which the wall clock last leapt ahead of the monotonic one, as it does when a machine has slept. */
   readonly leaptAt: number
   /** By how much the wall clock had gone ahead of `now` when that was last read, at most. Never less than before. */
@@ -53,6 +55,7 @@ export const leap = 5000
 export const live = (clock: Clock.Clock, monotonic: () => number, root: AsyncContext = none.root): TimeKeeper => {
   const begun = clock.unsafeCurrentTimeMillis() - monotonic()
   let ahead = 0
+  let latest = begun
   let leaptAt = -Infinity
   let timer: ReturnType<typeof setTimeout> | undefined
   let held = false
@@ -68,10 +71,14 @@ export const live = (clock: Clock.Clock, monotonic: () => number, root: AsyncCon
         if (lead - ahead > leap) leaptAt = now
         ahead = lead
       }
+      latest = now
       return now
     },
     get ahead() {
       return ahead
+    },
+    get latest() {
+      return latest
     },
     get leaptAt() {
       return leaptAt
@@ -149,6 +156,9 @@ const onClock = (clock: Clock.Clock, runtime: Runtime.Runtime<never>): TimeKeepe
   }
   return {
     now: () => (last = Math.max(last, clock.unsafeCurrentTimeMillis())),
+    get latest() {
+      return last
+    },
     leaptAt: -Infinity,
     arm: (millis, ring) => {
       disarm()
