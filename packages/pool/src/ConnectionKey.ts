@@ -88,7 +88,8 @@ export interface ConnectionKeyParts {
   readonly proxy?: ProxyIdentity | undefined
 }
 
-const partNames = ["host", "port", "useTls", "socketPath", "localAddress", "tls", "proxy"]
+/** With what a key holds beside its parts, for a key may be spread. */
+const partNames = ["host", "port", "useTls", "socketPath", "localAddress", "tls", "proxy", "hash"]
 
 class ConnectionKeyImpl extends Inspectable.Class implements ConnectionKey {
   readonly [TypeId]: TypeId = TypeId
