@@ -170,7 +170,7 @@ describe("followRedirects, for as long as it may,", () => {
       assert.throws(make({ atLimit: "throw" }), /atLimit must be "fail" or "respond", not throw/)
       assert.throws(
         make({ maxRedirect: 3 }),
-        /maxRedirect must be left out: the options .* are maxRedirects and atLimit/
+        /unknown option followRedirects\.maxRedirect; did you mean maxRedirects\?/
       )
       assert.doesNotThrow(make({ maxRedirects: undefined, atLimit: undefined }))
     }).pipe(Effect.provide(clientLayer()))

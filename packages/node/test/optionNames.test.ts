@@ -192,6 +192,14 @@ describe("a record that is read at once refuses", () => {
 })
 
 describe("a call refuses", () => {
+  it("a misspelt option of redirects", () => {
+    const client = HttpClient.make(() => Effect.never)
+    assert.throws(
+      () => PooledHttpClient.followRedirects(client, plain({ maxRedirect: 3 })),
+      "unknown option followRedirects.maxRedirect; did you mean maxRedirects?"
+    )
+  })
+
   const call = HttpClient.get("http://127.0.0.1:9/")
 
   it("a misspelt limit", () => {

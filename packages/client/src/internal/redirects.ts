@@ -9,6 +9,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import type { ResponseError } from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import * as Options from "@hotaru/pool/Options"
 import { InvalidPoolConfig } from "@hotaru/pool/PoolError"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -78,11 +79,7 @@ const defaults: Rules = { maxRedirects: 10, atLimit: "fail" }
 
 const read = (options: number | RedirectOptions = {}): Rules => {
   const given: RedirectOptions = typeof options === "number" ? { maxRedirects: options } : options
-  for (const [name, value] of Object.entries(given)) {
-    if (name in defaults) continue
-    const expected = `left out: the options of followRedirects are ${Object.keys(defaults).join(" and ")}`
-    throw new InvalidPoolConfig({ field: name, value, expected })
-  }
+  Options.check(given, { at: "followRedirects", names: Object.keys(defaults) })
   const { atLimit = defaults.atLimit, maxRedirects = defaults.maxRedirects } = given
   if (!Number.isInteger(maxRedirects) || maxRedirects < 0) {
     throw new InvalidPoolConfig({ field: "maxRedirects", value: maxRedirects, expected: "a whole number of 0 or more" })
